@@ -1,0 +1,67 @@
+"""TensorFlow, imported quietly and with the thread budget of this process.
+
+Import Keras and scikeras from here, nowhere else: what is set up below has no
+effect any more once TensorFlow has been imported by another way.
+"""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# What TensorFlow 2.21 writes to file descriptor 2 while it is imported, whatever its
+# variables for the log level say: that there is no GPU, and how its build was optimised.
+_CHATTER = re.compile(
+    rb"before absl::InitializeLog|cudart_stub|cuda_platform|cpu_feature_guard|"
+    rb"To enable the following instructions|oneDNN custom operations|"
+    rb"computation_placer|Unable to register cu|TF-TRT Warning|rebuild TensorFlow with"
+)
+
+# joblib's workers are told their share of the cores in OMP_NUM_THREADS, which TensorFlow
+# does not look at; these two it obeys, if they are set before its first operation.
+_BUDGET = "OMP_NUM_THREADS"
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+@contextmanager
+def _chatter_held_back() -> Iterator[None]:
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            held.seek(0)
+            for line in held:
+                if not _CHATTER.search(line):
+                    os.write(real, line)
+            os.close(real)
+
+
+@contextmanager
+def _thread_budget() -> Iterator[None]:
+    budget = os.environ.get(_BUDGET)
+    unset = [name for name in _THREADS if budget and name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, budget or ""))
+    try:
+        yield
+    finally:
+        for name in unset:
+            del os.environ[name]
+
+
+with _chatter_held_back(), _thread_budget():
+    import tensorflow
+
+    tensorflow.random.uniform(())  # the first operation reads the number of threads
+
+    import keras
+    from scikeras.utils.random_state import tf_get_seed, tf_set_seed
+    from scikeras.wrappers import KerasClassifier
+
+__all__ = ["KerasClassifier", "keras", "tf_get_seed", "tf_set_seed"]

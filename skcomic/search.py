@@ -1,0 +1,365 @@
+"""The search for a net: balanced candidates, and the cheapest among the best."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.metrics import precision_recall_fscore_support
+from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+
+from skcomic.classifier import ConvNetClassifier
+from skcomic.vectorizer import ImageVectorizer
+
+Cost = Literal["cpu_seconds", "wall_seconds", "multiply_adds"]
+COSTS: tuple[Cost, ...] = ("cpu_seconds", "wall_seconds", "multiply_adds")
+
+#: The twelve nets of the report, as parameters of `make_comic_pipeline`.
+ARCHITECTURES: dict[str, list[Any]] = {
+    "classify__first_units": [8, 16, 32],
+    "classify__pooling": ["average", "max"],
+    "classify__n_conv": [1, 2],
+}
+
+_DRAWS_PER_CANDIDATE = 100
+
+
+def make_comic_pipeline(**parameters: Any) -> Pipeline:
+    """Make the pipeline from paths of images to classes.
+
+    Parameters
+    ----------
+    **parameters
+        Parameters of its two steps, `vectorize` (an `ImageVectorizer`) and `classify` (a
+        `ConvNetClassifier`), written as for `Pipeline.set_params`:
+        ``vectorize__size=32``, ``classify__epochs=30``.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        Not fitted.
+
+    Examples
+    --------
+    >>> from skcomic import make_comic_pipeline
+    >>> make_comic_pipeline(vectorize__size=32)["vectorize"]
+    ImageVectorizer(size=32)
+    """
+    steps = [("vectorize", ImageVectorizer()), ("classify", ConvNetClassifier())]
+    return Pipeline(steps).set_params(**parameters)
+
+
+class CostScorer:
+    """A multi-metric scorer: how good a fitted net is, and what its training cost.
+
+    Costs are read from the fitted classifier, which measured them in the process that it was
+    trained in: so they are right whatever the number of jobs.
+
+    Parameters
+    ----------
+    positive : label, default=None
+        The class whose precision, recall and F-score count. None: the second of two classes;
+        the macro average of more than two.
+
+    Examples
+    --------
+    >>> from skcomic import CostScorer
+    >>> CostScorer(positive="comics")
+    CostScorer(positive='comics')
+    """
+
+    def __init__(self, positive: Any = None) -> None:
+        self.positive = positive
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> dict[str, float]:
+        """Score a fitted classifier, or a pipeline that ends in one.
+
+        Parameters
+        ----------
+        estimator : ConvNetClassifier or Pipeline
+            Fitted.
+        X : array-like of shape (n_images, ...)
+            What `estimator` takes.
+        y : array-like of shape (n_images,)
+            The true labels.
+
+        Returns
+        -------
+        scores : dict of str to float
+            `precision`, `recall`, `f_score`; `cpu_seconds`, `wall_seconds` and
+            `multiply_adds` of the training, and the number of `parameters`.
+        """
+        net = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        return {
+            **score_labels(y, estimator.predict(X), net.classes_, self.positive),
+            **net.training_time_,
+            "multiply_adds": net.multiply_adds_,
+            "parameters": net.n_parameters_,
+        }
+
+    def __repr__(self) -> str:
+        return f"CostScorer(positive={self.positive!r})"
+
+
+def score_labels(y: Any, predicted: Any, classes: Any, positive: Any = None) -> dict[str, float]:
+    """Compute precision, recall and F-score.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_images,)
+        The true labels.
+    predicted : array-like of shape (n_images,)
+        The labels that the classifier gave.
+    classes : array-like of shape (n_classes,)
+        All labels, sorted.
+    positive : label, default=None
+        The class that counts. None: the second of two classes; the macro average of more.
+
+    Returns
+    -------
+    scores : dict of str to float
+        `precision`, `recall` and `f_score`; 0 where nothing was found.
+
+    Raises
+    ------
+    ValueError
+        If `positive` is none of the classes.
+    """
+    if positive is None and len(classes) == 2:
+        positive = classes[1]
+    if positive is not None and positive not in list(classes):
+        raise ValueError(f"positive={positive!r} is none of the classes {list(classes)}")
+    labels = classes if positive is None else [positive]
+    precision, recall, f_score, _ = precision_recall_fscore_support(
+        y, predicted, labels=labels, average="macro", zero_division=0
+    )
+    return {"precision": float(precision), "recall": float(recall), "f_score": float(f_score)}
+
+
+def select_parsimonious(
+    tolerance: float = 0.005, cost: Cost = "cpu_seconds"
+) -> Callable[[Mapping[str, Any]], int]:
+    """Choose the cheapest candidate among those that are about as good as the best.
+
+    Parameters
+    ----------
+    tolerance : float, default=0.005
+        How far below the best mean validation F-score a candidate may be.
+    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
+        What is to be saved. CPU seconds are steadier than wall seconds where nets train side
+        by side; multiplications do not depend on the clock at all.
+
+    Returns
+    -------
+    refit : callable
+        For the argument `refit` of a search whose scorer is a `CostScorer`: takes
+        `cv_results_`, returns the index of the chosen candidate. At equal cost the one with
+        fewer parameters is chosen, then the better one.
+
+    Raises
+    ------
+    ValueError
+        If `tolerance` is negative or `cost` is unknown; when called, if every fit failed or
+        the scorer told no costs.
+
+    Examples
+    --------
+    >>> choose = select_parsimonious(tolerance=0.01, cost="multiply_adds")
+    >>> choose({"mean_test_f_score": [0.95, 0.945, 0.8], "mean_test_multiply_adds": [9, 5, 1],
+    ...         "mean_test_parameters": [300, 200, 100]})
+    1
+    """
+    if tolerance < 0:
+        raise ValueError(f"tolerance must be 0 or more, not {tolerance!r}")
+    if cost not in COSTS:
+        raise ValueError(f"cost must be one of {COSTS}, not {cost!r}")
+    return _ParsimoniousChoice(tolerance, cost)
+
+
+class _ParsimoniousChoice:
+    """The callable that `select_parsimonious` returns: a class, so that it can be pickled."""
+
+    def __init__(self, tolerance: float, cost: Cost) -> None:
+        self.tolerance = tolerance
+        self.cost = cost
+
+    def __call__(self, cv_results: Mapping[str, Any]) -> int:
+        keys = ("f_score", self.cost, "parameters")
+        if missing := [key for key in keys if f"mean_test_{key}" not in cv_results]:
+            raise ValueError(
+                f"the search has no {missing}; give it scoring=CostScorer(positive=...)"
+            )
+        f_score, cost, n_parameters = (np.asarray(cv_results[f"mean_test_{k}"]) for k in keys)
+        if np.isnan(f_score).all():
+            raise ValueError("every fit failed; run the search with error_score='raise' to see why")
+        good = np.flatnonzero(f_score >= np.nanmax(f_score) - self.tolerance)
+        order = np.lexsort((-f_score[good], n_parameters[good], cost[good]))
+        return int(good[order[0]])
+
+
+class BalancedRandomizedSearchCV(RandomizedSearchCV):
+    """A randomized search whose candidates hold equal numbers of each value of a parameter.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As in `sklearn.model_selection.RandomizedSearchCV`, as are all parameters but
+        `balance_on`.
+    param_distributions : dict
+        Lists or distributions of values; the one of `balance_on` must be a list.
+    n_iter : int, default=6
+        How many distinct candidates are tried: a multiple of the values of `balance_on`.
+    balance_on : str or None, default="classify__pooling"
+        The parameter each of whose values is given to the same number of candidates. None:
+        as in `RandomizedSearchCV`.
+    scoring : str, callable, list, tuple or dict, default=None
+        See `CostScorer`.
+    n_jobs : int or None, default=-1
+        Number of fits side by side; -1 is one on each core.
+    refit : bool, str or callable, default=True
+        See `select_parsimonious`.
+    cv : int, splitter or iterable, default=None
+        Pairs stay together with a splitter that looks at groups, such as
+        `sklearn.model_selection.StratifiedGroupKFold`, and ``fit(..., groups=pairs)``.
+    verbose : int, default=0
+        1 or more tells of the fits.
+    pre_dispatch : int or str, default="2*n_jobs"
+        How many fits are handed out ahead.
+    random_state : int, RandomState instance or None, default=None
+        Decides the candidates.
+    error_score : "raise" or number, default=nan
+        The score of a fit that failed.
+    return_train_score : bool, default=False
+        Whether the training images are scored too.
+
+    Attributes
+    ----------
+    cv_results_, best_estimator_, best_params_, best_index_, scorer_, n_splits_
+        As in `RandomizedSearchCV`. With a callable `refit` there is no `best_score_`.
+
+    Examples
+    --------
+    >>> from skcomic import ARCHITECTURES, BalancedRandomizedSearchCV, make_comic_pipeline
+    >>> search = BalancedRandomizedSearchCV(make_comic_pipeline(), ARCHITECTURES, random_state=0)
+    >>> [params["classify__pooling"] for params in search.draw_candidates()]
+    ['average', 'average', 'average', 'max', 'max', 'max']
+    """
+
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        param_distributions: Mapping[str, Any],
+        *,
+        n_iter: int = 6,
+        balance_on: str | None = "classify__pooling",
+        scoring: Any = None,
+        n_jobs: int | None = -1,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
+        self.balance_on = balance_on
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+
+    def draw_candidates(self) -> list[dict[str, Any]]:
+        """Draw the parameters that are tried, without fitting anything.
+
+        Returns
+        -------
+        candidates : list of dict
+            `n_iter` distinct sets of parameters.
+
+        Raises
+        ------
+        ValueError
+            If `n_iter` cannot be shared equally, or if there are not so many distinct sets.
+        """
+        random = check_random_state(self.random_state)
+        if self.balance_on is None:
+            return _draw_distinct(self.param_distributions, self.n_iter, random)
+        values = self._values_to_balance()
+        if self.n_iter % len(values):
+            raise ValueError(
+                f"n_iter={self.n_iter} candidates cannot be shared equally among the "
+                f"{len(values)} values of {self.balance_on}; take a multiple of {len(values)}"
+            )
+        return [
+            candidate
+            for value in values
+            for candidate in _draw_distinct(
+                {**self.param_distributions, self.balance_on: [value]},
+                self.n_iter // len(values),
+                random,
+            )
+        ]
+
+    def _values_to_balance(self) -> list[Any]:
+        if not isinstance(self.param_distributions, Mapping):
+            raise ValueError("balance_on wants param_distributions to be one dict, not a list")
+        values = self.param_distributions.get(self.balance_on)
+        if values is None or hasattr(values, "rvs"):
+            raise ValueError(
+                f"balance_on={self.balance_on!r} must be one of param_distributions, with a "
+                f"list of values; there are {sorted(self.param_distributions)}"
+            )
+        return list(values)
+
+    def _run_search(
+        self, evaluate_candidates: Callable[..., Any], *, callback_ctx: Any = None
+    ) -> None:
+        def evaluate_balanced(_unbalanced: ParameterSampler, **context: Any) -> Any:
+            return evaluate_candidates(self.draw_candidates(), **context)
+
+        # scikit-learn 1.9 looks for `callback_ctx` in this signature; before, there was none.
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        super()._run_search(evaluate_balanced, **context)
+
+
+def _draw_distinct(
+    distributions: Any, n_iter: int, random: np.random.RandomState
+) -> list[dict[str, Any]]:
+    sets = [distributions] if isinstance(distributions, Mapping) else distributions
+    if not any(hasattr(values, "rvs") for one in sets for values in one.values()):
+        grid_size = sum(
+            int(np.prod([len(values) for values in one.values()])) for one in sets
+        )
+        if n_iter > grid_size:
+            raise ValueError(_too_few(n_iter, grid_size))
+        return list(ParameterSampler(distributions, n_iter, random_state=random))
+    draws = ParameterSampler(distributions, n_iter * _DRAWS_PER_CANDIDATE, random_state=random)
+    candidates = list(islice(_without_repeats(draws), n_iter))
+    if len(candidates) < n_iter:
+        raise ValueError(_too_few(n_iter, len(candidates)))
+    return candidates
+
+
+def _without_repeats(draws: ParameterSampler) -> Iterator[dict[str, Any]]:
+    seen: list[dict[str, Any]] = []
+    for candidate in draws:
+        if candidate not in seen:
+            seen.append(candidate)
+            yield candidate
+
+
+def _too_few(wanted: int, there_are: int) -> str:
+    return f"{wanted} distinct candidates were asked for, but there are only {there_are}; lower n_iter"
