@@ -12,13 +12,20 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["datasets"],
     submod_attrs={
-        "catalogue": [
-            "Footprint",
-            "estimate_footprint",
-            "load_catalogue",
-            "split_catalogue",
-        ],
+        "catalogue": ["Footprint", "estimate_footprint", "load_catalogue", "split_catalogue"],
+        "classifier": ["ConvNetClassifier"],
+        "convnet": ["build_convnet", "count_multiply_adds", "net_name"],
+        "displays": ["TimeScoreDisplay"],
         "images": ["ImageReadError", "read_raster"],
+        "search": [
+            "ARCHITECTURES",
+            "BalancedRandomizedSearchCV",
+            "CostScorer",
+            "make_comic_pipeline",
+            "select_parsimonious",
+        ],
+        "study": ["Study", "StudyProgress", "StudySettings", "run_study"],
+        "vectorizer": ["ImageVectorizer"],
     },
 )
 __all__ += ["__version__"]

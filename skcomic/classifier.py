@@ -262,7 +262,6 @@ class ConvNetClassifier(KerasClassifier):
             )
         self.model_ = self._build_keras_model()
         self.n_parameters_ = self.model_.count_params()
-        self._initialize_callbacks()
         return X, y
 
     def _get_compile_kwargs(self) -> dict[str, Any]:
@@ -278,6 +277,7 @@ class ConvNetClassifier(KerasClassifier):
             return super()._build_keras_model()
 
     def _fit_keras_model(self, X: Any, y: Any, **kwargs: Any) -> None:
+        self._initialize_callbacks()
         cpu, wall = time.process_time(), time.perf_counter()
         with _seeded(self._seed):
             super()._fit_keras_model(X, y, **kwargs)
@@ -285,6 +285,7 @@ class ConvNetClassifier(KerasClassifier):
             "cpu_seconds": time.process_time() - cpu,
             "wall_seconds": time.perf_counter() - wall,
         }
+        self._fit_callbacks = self._predict_callbacks = []  # Keras hangs the model on them
         n_epochs = len(self.history_["loss"])
         self.multiply_adds_ = count_multiply_adds(self.model_) * len(X) * n_epochs
 

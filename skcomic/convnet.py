@@ -82,7 +82,7 @@ def build_convnet(
         convolutions.
     """
     height, width = _image_shape(meta["n_features_in_"], image_shape)
-    _check_depth(height, width, n_conv, kernel_size)
+    check_depth(height, width, n_conv, kernel_size)
     pool = {"average": keras.layers.AveragePooling2D, "max": keras.layers.MaxPooling2D}[pooling]
     layers = [
         keras.Input((height * width,)),
@@ -122,6 +122,34 @@ def count_multiply_adds(model: "keras.Model") -> int:
     )
 
 
+def check_depth(height: int, width: int, n_conv: int, kernel_size: int = 3) -> None:
+    """Make sure that an image is large enough for so many convolutions.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the image, in pixels.
+    n_conv : int
+        Number of convolutions, each followed by pooling.
+    kernel_size : int, default=3
+        Side of the filters, in pixels.
+
+    Raises
+    ------
+    ValueError
+        If nothing of the image would be left.
+    """
+    side = min(height, width)
+    for depth in range(1, n_conv + 1):
+        side = (side - kernel_size + 1) // _POOL
+        if side < 1:
+            raise ValueError(
+                f"an image of {height}x{width} pixels is too small for n_conv={n_conv} with "
+                f"kernel_size={kernel_size}: nothing is left after convolution {depth}; use "
+                "larger images or fewer convolutions"
+            )
+
+
 def _image_shape(n_pixels: int, image_shape: tuple[int, int] | None) -> tuple[int, int]:
     if image_shape is None:
         side = math.isqrt(n_pixels)
@@ -137,15 +165,3 @@ def _image_shape(n_pixels: int, image_shape: tuple[int, int] | None) -> tuple[in
             f"{n_pixels}; give it the size that the images were resized to"
         )
     return height, width
-
-
-def _check_depth(height: int, width: int, n_conv: int, kernel_size: int) -> None:
-    side = min(height, width)
-    for depth in range(1, n_conv + 1):
-        side = (side - kernel_size + 1) // _POOL
-        if side < 1:
-            raise ValueError(
-                f"an image of {height}x{width} pixels is too small for n_conv={n_conv} with "
-                f"kernel_size={kernel_size}: nothing is left after convolution {depth}; use "
-                "larger images or fewer convolutions"
-            )

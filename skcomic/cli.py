@@ -1,0 +1,264 @@
+"""The command line: every option is an argument of a public function."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skcomic.study import Study, StudyProgress
+
+app = typer.Typer(
+    help="Cheap, proven image classifiers inside scikit-learn.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_WIDTH_WHEN_PIPED = 100
+_STOPPED_BY_CTRL_C = 130
+
+_STAGES = {"search": "searching for a net", "sizes": "weighing sizes", "test": "last fit and test"}
+
+
+class CostName(StrEnum):
+    """What is to be saved."""
+
+    cpu_seconds = "cpu_seconds"
+    wall_seconds = "wall_seconds"
+    multiply_adds = "multiply_adds"
+
+
+@app.callback()
+def _commands() -> None:
+    """Cheap, proven image classifiers inside scikit-learn."""
+
+
+@app.command()
+def study(
+    root: Annotated[
+        Path | None,
+        typer.Argument(help="Folder with one sub-folder of images per class; none: draw some."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("skcomic-study"),
+    sizes: Annotated[str, typer.Option(help="Sides of the images, in pixels.")] = "64,32",
+    candidates: Annotated[int, typer.Option(help="How many of the twelve nets to try.")] = 6,
+    search_fraction: Annotated[
+        float, typer.Option(help="Share of the training images that the search uses.")
+    ] = 0.5,
+    epochs: Annotated[int, typer.Option(help="Epochs of each fit of the search.")] = 25,
+    batch_size: Annotated[int, typer.Option(help="Batch size of the search.")] = 50,
+    final_epochs: Annotated[int, typer.Option(help="Epochs of each later fit.")] = 30,
+    final_batch_size: Annotated[int, typer.Option(help="Batch size of each later fit.")] = 35,
+    cost: Annotated[CostName, typer.Option(help="What to save.")] = CostName.cpu_seconds,
+    tolerance: Annotated[
+        float, typer.Option(help="F-score that may be lost for a lower cost.")
+    ] = 0.005,
+    positive: Annotated[
+        str | None, typer.Option(help="Class that precision, recall and F-score are of.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
+    seed: Annotated[int, typer.Option(help="Decides split, candidates and fits.")] = 0,
+    pairs: Annotated[int, typer.Option(help="Pairs to draw where there is no ROOT.")] = 300,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite a former study in the same folder.")
+    ] = False,
+) -> None:
+    """Choose a small net and an image size by cost and F-score, and test the choice once."""
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WHEN_PIPED, highlight=False)
+    with _plain_errors(out):
+        # What can be wrong is looked at before the seconds that TensorFlow takes to load.
+        asked = {
+            "sizes": _parse_sizes(sizes),
+            "n_candidates": candidates,
+            "search_fraction": search_fraction,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "final_epochs": final_epochs,
+            "final_batch_size": final_batch_size,
+            "cost": cost.value,
+            "tolerance": tolerance,
+            "positive": positive,
+            "random_state": seed,
+        }
+        catalogue = _load(root) if root else None
+        from skcomic.report import DRAWN, claim_folder, write_study
+
+        source = {"root": str(root)} if root else {"drawn_pairs": pairs}
+        claim_folder(out, {**source, **asked}, root=root, force=force)
+        if catalogue is None:
+            catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
+        from skcomic.study import run_study
+
+        with _Follower(console, out) as follower:
+            result = run_study(catalogue, n_jobs=jobs, on_progress=follower, **asked)
+        write_study(result, out)
+        _print_result(console, result)
+        console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
+
+
+@app.command()
+def fetch(
+    data_home: Annotated[
+        Path | None, typer.Option(help="Where data sets are kept; default: scikit-learn's place.")
+    ] = None,
+    version: Annotated[str, typer.Option(help="Release of the data set.")] = "2.0.0",
+    retries: Annotated[int, typer.Option(help="How often to try.")] = 3,
+    delay: Annotated[float, typer.Option(help="Seconds between tries.")] = 1.0,
+) -> None:
+    """Download the real and comic faces of face2comics (version 2.0.0: about 2 GB)."""
+    with _plain_errors(None):
+        from skcomic.datasets import fetch_comic_faces
+
+        faces = fetch_comic_faces(
+            data_home=data_home, version=version, n_retries=retries, delay=delay
+        )
+        typer.echo(f"{len(faces.catalogue)} images in {faces.data_dir}")
+        typer.echo(f"Next: skcomic study {faces.data_dir}")
+
+
+def _parse_sizes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(size) for size in text.split(","))
+    except ValueError:
+        raise ValueError(f"--sizes takes whole numbers with commas, such as 64,32, not {text!r}") from None
+
+
+def _load(root: Path) -> "pd.DataFrame":
+    from skcomic.catalogue import load_catalogue
+
+    return load_catalogue(root)
+
+
+def _draw(console: Console, folder: Path, n_pairs: int, seed: int, jobs: int) -> "pd.DataFrame":
+    from skcomic.datasets import make_comic_faces
+
+    console.print(f"Drawing {n_pairs} pairs of faces and comics into {folder}")
+    make_comic_faces(n_pairs, out_dir=folder, random_state=seed, n_jobs=jobs)
+    return _load(folder)
+
+
+class _Follower:
+    """Follows a study: a bar on a terminal, lines elsewhere; writes each part as it is done."""
+
+    def __init__(self, console: Console, out: Path) -> None:
+        self.console = console
+        self.out = out
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} epochs"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("splitting", total=None)
+
+    def __enter__(self) -> "_Follower":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def __call__(self, progress: "StudyProgress") -> None:
+        from skcomic.report import write_study
+
+        self.bar.update(self.task, completed=progress.epochs, total=progress.total_epochs)
+        if not progress.finished:
+            return
+        write_study(progress.study, self.out)
+        for line in _tell_stage(progress.stage, progress.study):
+            self.console.print(line)
+        following = [*_STAGES.values(), "done"]
+        if progress.stage in _STAGES:
+            following = following[following.index(_STAGES[progress.stage]) + 1 :]
+        self.bar.update(self.task, description=following[0])
+
+
+def _tell_stage(stage: str, study: "Study") -> list[str]:
+    seconds = f"({study.stage_seconds[stage]:.1f} s)"
+    if stage == "split":
+        n = study.split
+        return [
+            str(study.footprint),
+            f"{n['train']} images for training, {n['validation']} for validation, "
+            f"{n['test']} for the test; {n['search']} for the search {seconds}",
+        ]
+    if stage == "search":
+        return [f"net chosen among {study.settings.n_candidates}: {study.chosen_net} {seconds}"]
+    if stage == "sizes":
+        return [f"size chosen: {study.chosen_size} {seconds}"]
+    return [f"last fit and test done {seconds}"]
+
+
+def _print_result(console: Console, study: "Study") -> None:
+    for title, frame, chosen in (
+        ("The search", study.candidates, study.chosen_net),
+        ("The sizes", study.sizes, study.chosen_size),
+    ):
+        assert frame is not None
+        table = _table(title, "net", "size", "train F", "validation F", "CPU s", "multiply-adds")
+        for row in frame.itertuples():
+            table.add_row(
+                row.net,
+                str(row.size),
+                f"{row.train_f_score:.4f}",
+                f"{row.validation_f_score:.4f}",
+                f"{row.cpu_seconds:.1f}",
+                f"{row.multiply_adds:.3g}",
+                style="bold green" if chosen in (row.net, row.size) else None,
+            )
+        console.print(table)
+    saving, test = study.saving, study.test
+    assert saving is not None
+    assert test is not None
+    if saving["from_size"] != saving["to_size"]:
+        console.print(
+            f"From {saving['from_size']} to {saving['to_size']} pixels: "
+            f"{100 * saving['cost_share']:.1f} % of the cost saved, "
+            f"{100 * saving['f_score_share']:.1f} % of the F-score lost"
+        )
+    of = f"class {study.settings.positive!r}" if study.settings.positive else "macro average"
+    table = _table(f"The test: {test['n']} images, {of}", "net", "precision", "recall", "F")
+    for row in (test, *(study.baselines or [])):
+        scores = [f"{row[score]:.4f}" for score in ("precision", "recall", "f_score")]
+        table.add_row(row["net"], *scores, style="bold green" if row is test else None)
+    console.print(table)
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
+
+
+@contextmanager
+def _plain_errors(out: Path | None) -> Iterator[None]:
+    """Say what went wrong in a sentence, not in a traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        message = "stopped"
+        if out is not None and out.is_dir():
+            from skcomic.report import finished_parts
+
+            parts = ", ".join(finished_parts(out))
+            message += f"; the finished parts are in {out}: {parts or 'none yet'}"
+        typer.echo(f"skcomic: {message}", err=True)
+        raise typer.Exit(_STOPPED_BY_CTRL_C) from None
+    except (ValueError, OSError, MemoryError, ImportError) as error:
+        typer.echo(f"skcomic: {error}", err=True)
+        raise typer.Exit(1) from error

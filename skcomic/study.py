@@ -1,0 +1,545 @@
+"""The study: from a catalogue to a net that was chosen by cost and tested once."""
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import effective_n_jobs
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch, check_random_state
+
+from skcomic.catalogue import (
+    Footprint,
+    available_memory,
+    deal_out_pairs,
+    estimate_footprint,
+    split_catalogue,
+)
+from skcomic.convnet import check_depth, net_name
+from skcomic.progress import counted_epochs
+from skcomic.search import (
+    ARCHITECTURES,
+    BalancedRandomizedSearchCV,
+    Cost,
+    CostScorer,
+    make_comic_pipeline,
+    score_labels,
+    select_parsimonious,
+)
+
+#: The class that precision, recall and F-score are of where there is one of this name.
+DEFAULT_POSITIVE = "comics"
+
+# A worker with TensorFlow in it holds 0.65 GB before the first row. A fit holds its rows
+# twice: those of the vectorizer, and TensorFlow's own.
+_WORKER_BYTES = 650_000_000
+_COPIES_OF_ROWS = 2
+
+_LIBRARIES = ("skcomic", "scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pandas")
+_LIBRARIES += ("pillow", "scipy")
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """All that decides the outcome of a study, apart from the images."""
+
+    sizes: tuple[int, ...]
+    n_candidates: int
+    search_fraction: float
+    epochs: int
+    batch_size: int
+    final_epochs: int
+    final_batch_size: int
+    test_size: float
+    validation_size: float
+    cost: Cost
+    tolerance: float
+    positive: str | None
+    random_state: int
+
+
+@dataclass
+class Study:
+    """Every number of a study; parts that are not done yet are None.
+
+    Attributes
+    ----------
+    settings : StudySettings
+        What the study was asked to do.
+    catalogue : dict of str to int
+        Numbers of `images`, `labels` and `pairs`.
+    split : dict of str to int
+        Numbers of images for `train`, `validation` and `test`, and of those of the training
+        images that the `search` used.
+    footprint : Footprint
+        Memory and time that all images take at the largest size.
+    candidates : DataFrame
+        One row per net of the search: `net`, `first_units`, `pooling`, `n_conv`, `size`,
+        `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
+        `multiply_adds`, `parameters`.
+    chosen_net : str
+        Such as ``16_max_1``.
+    sizes : DataFrame
+        The same columns, one row per size of the chosen net.
+    chosen_size : int
+        In pixels.
+    saving : dict
+        Shares of the cost saved (`cost_share`) and of the validation F-score lost
+        (`f_score_share`) by going `from_size`, the largest, `to_size`: the chosen size, or
+        the cheapest where the largest was chosen.
+    test : dict
+        `net`, `n` images, `precision`, `recall` and `f_score` of the last fit.
+    baselines : list of dict
+        The same for classifiers without a network, and their `cpu_seconds`.
+    pipeline : Pipeline
+        The last fit: from paths to classes.
+    versions : dict of str to str
+        Of Python and the libraries.
+    stage_seconds : dict of str to float
+        Wall seconds of each stage.
+    """
+
+    settings: StudySettings
+    catalogue: dict[str, int]
+    split: dict[str, int]
+    footprint: Footprint
+    versions: dict[str, str]
+    candidates: pd.DataFrame | None = None
+    chosen_net: str | None = None
+    sizes: pd.DataFrame | None = None
+    chosen_size: int | None = None
+    saving: dict[str, float] | None = None
+    test: dict[str, Any] | None = None
+    baselines: list[dict[str, Any]] | None = None
+    pipeline: Pipeline | None = field(default=None, repr=False)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds of the whole study."""
+        return sum(self.stage_seconds.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Make plain data of all numbers, for JSON.
+
+        Returns
+        -------
+        study : dict
+            The attributes but `pipeline`; frames are lists of records.
+        """
+        numbers = {
+            "catalogue": self.catalogue,
+            "split": self.split,
+            "footprint": asdict(self.footprint),
+            "candidates": _records(self.candidates),
+            "chosen_net": self.chosen_net,
+            "sizes": _records(self.sizes),
+            "saving": self.saving,
+            "chosen_size": self.chosen_size,
+            "test": self.test,
+            "baselines": self.baselines,
+            "settings": asdict(self.settings),
+            "versions": self.versions,
+            "stage_seconds": self.stage_seconds,
+            "seconds": self.seconds,
+        }
+        return {name: value for name, value in numbers.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class StudyProgress:
+    """What `run_study` tells while it runs.
+
+    Attributes
+    ----------
+    stage : str
+        "split", "search", "sizes" or "test".
+    finished : bool
+        Whether the stage is over, so that its numbers are in `study`.
+    epochs, total_epochs : int
+        Epochs of training done, and to be done in the whole study.
+    study : Study
+        The numbers so far.
+    """
+
+    stage: str
+    finished: bool
+    epochs: int
+    total_epochs: int
+    study: Study
+
+
+def run_study(
+    catalogue: pd.DataFrame,
+    *,
+    sizes: Sequence[int] = (64, 32),
+    n_candidates: int = 6,
+    search_fraction: float = 0.5,
+    epochs: int = 25,
+    batch_size: int = 50,
+    final_epochs: int = 30,
+    final_batch_size: int = 35,
+    test_size: float = 1 / 3,
+    validation_size: float = 1 / 3,
+    cost: Cost = "cpu_seconds",
+    tolerance: float = 0.005,
+    positive: str | None = None,
+    n_jobs: int | None = -1,
+    random_state: int = 0,
+    on_progress: Callable[[StudyProgress], None] | None = None,
+) -> Study:
+    """Choose a net and an image size by cost and validation, then test the choice once.
+
+    1. The catalogue is split; pairs stay together.
+    2. A balanced random choice of the twelve `ARCHITECTURES` is trained on a part of the
+       training images, at the largest size. The cheapest of those whose validation F-score
+       is within `tolerance` of the best is chosen.
+    3. That net is trained at each size on all training images; the size is chosen by the
+       same rule.
+    4. The choice is trained once more, on training and validation images, and tested on
+       images that nothing was tuned on, beside two classifiers without a network.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        As from `load_catalogue`.
+    sizes : sequence of int, default=(64, 32)
+        Sides of the square images, in pixels.
+    n_candidates : int, default=6
+        How many of the twelve nets are tried; even, for as many of each pooling.
+    search_fraction : float, default=0.5
+        Share of the training images that the search trains on; above 0, up to 1.
+    epochs, batch_size : int, default=25, 50
+        Training in the search.
+    final_epochs, final_batch_size : int, default=30, 35
+        Training afterwards.
+    test_size : float, default=1/3
+        Share of the images that is kept for the test.
+    validation_size : float, default=1/3
+        Share of the rest that is kept for validation.
+    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
+        What is to be saved; with the last one the outcome does not depend on the clock.
+    tolerance : float, default=0.005
+        How far below the best validation F-score a choice may be.
+    positive : str, default=None
+        The class that precision, recall and F-score are of. None: "comics" if there is such
+        a class, else the second of two classes; macro averages for more than two.
+    n_jobs : int, default=-1
+        Number of fits side by side; -1 is one on each core.
+    random_state : int, default=0
+        Decides the split, the candidates and every fit.
+    on_progress : callable, default=None
+        Called with a `StudyProgress` at the end of each stage, and now and then in between
+        (from another thread).
+
+    Returns
+    -------
+    study : Study
+        Every number, and the fitted pipeline.
+
+    Raises
+    ------
+    ValueError
+        If a setting makes no sense or a class is too small to be split.
+    MemoryError
+        If the images do not fit into memory; the message gives the figures. Nothing large
+        was loaded by then.
+    ImageReadError
+        If images cannot be read; it lists them.
+
+    Notes
+    -----
+    The report this follows divided by 225, counted the bytes of the rows wrongly and let the
+    two images of a pair fall on both sides of its splits. Here grey levels are divided by
+    255, sizes are in real bytes, shares are shares, and pairs stay together.
+    """
+    settings = StudySettings(
+        sizes=tuple(int(size) for size in sizes),
+        n_candidates=n_candidates,
+        search_fraction=search_fraction,
+        epochs=epochs,
+        batch_size=batch_size,
+        final_epochs=final_epochs,
+        final_batch_size=final_batch_size,
+        test_size=test_size,
+        validation_size=validation_size,
+        cost=cost,
+        tolerance=tolerance,
+        positive=_choose_positive(catalogue, positive),
+        random_state=random_state,
+    )
+    _check_settings(settings)
+    return _Runner(catalogue, settings, n_jobs, on_progress or (lambda _: None)).run()
+
+
+class _Runner:
+    """One run of a study: its stages, from the first to the last."""
+
+    def __init__(
+        self,
+        catalogue: pd.DataFrame,
+        settings: StudySettings,
+        n_jobs: int | None,
+        on_progress: Callable[[StudyProgress], None],
+    ) -> None:
+        self.catalogue = catalogue
+        self.settings = settings
+        self.n_jobs = n_jobs
+        self.on_progress = on_progress
+        self.scorer = CostScorer(settings.positive)
+        self.choose = select_parsimonious(settings.tolerance, settings.cost)
+        self.total_epochs = (
+            settings.n_candidates * settings.epochs
+            + (len(settings.sizes) + 1) * settings.final_epochs
+        )
+        self.epochs = 0
+        self.stage = "split"
+
+    def run(self) -> Study:
+        start = time.perf_counter()
+        split = self._split()
+        self._end_stage(start)
+        with counted_epochs(self._count) as counter:
+            pipeline = make_comic_pipeline(
+                classify__random_state=self.settings.random_state, classify__callbacks=[counter]
+            )
+            for stage, method in (
+                ("search", self._search),
+                ("sizes", self._weigh_sizes),
+                ("test", self._test),
+            ):
+                self.stage = stage
+                start = time.perf_counter()
+                pipeline = method(pipeline, split)
+                self._end_stage(start)
+        self.study.pipeline = pipeline
+        return self.study
+
+    def _split(self) -> Bunch:
+        settings = self.settings
+        random = check_random_state(settings.random_state)
+        split = split_catalogue(
+            self.catalogue,
+            test_size=settings.test_size,
+            validation_size=settings.validation_size,
+            random_state=random,
+        )
+        shares = [settings.search_fraction, 1 - settings.search_fraction]
+        split.search = split.train[deal_out_pairs(split.train, shares, random) == 0]
+        if len(absent := set(split.train.label) - set(split.search.label)):
+            raise ValueError(
+                f"search_fraction={settings.search_fraction} leaves no training image of "
+                f"{sorted(absent)}; raise it"
+            )
+        self.study = Study(
+            settings=settings,
+            catalogue={
+                "images": len(self.catalogue),
+                "labels": self.catalogue.label.nunique(),
+                "pairs": self.catalogue.pair.nunique(),
+            },
+            split={name: len(part) for name, part in split.items()},
+            footprint=estimate_footprint(self.catalogue, max(settings.sizes)),
+            versions={"python": platform.python_version()}
+            | {library: version(library) for library in _LIBRARIES},
+        )
+        self._check_memory()
+        return split
+
+    def _check_memory(self) -> None:
+        n_workers = effective_n_jobs(self.n_jobs)
+        n_images = self.study.split
+        rows_at_once = max(
+            min(n_workers, self.settings.n_candidates) * n_images["search"],
+            min(n_workers, len(self.settings.sizes)) * n_images["train"],
+            n_images["train"] + n_images["validation"],
+        )
+        footprint = self.study.footprint
+        bytes_per_row = footprint.n_bytes / footprint.n_images
+        rows = (_COPIES_OF_ROWS * rows_at_once + n_images["test"]) * bytes_per_row
+        needed = rows + n_workers * _WORKER_BYTES
+        available = available_memory()
+        if available is not None and needed > available:
+            raise MemoryError(
+                f"the study needs about {needed / 1e9:.1f} GB of memory ({footprint}, held by "
+                f"up to {n_workers} workers), but only {available / 1e9:.1f} GB are available; "
+                "take smaller sizes, fewer jobs or fewer images"
+            )
+
+    def _search(self, pipeline: Pipeline, split: Bunch) -> Pipeline:
+        settings = self.settings
+        pipeline.set_params(
+            vectorize__size=max(settings.sizes),
+            classify__epochs=settings.epochs,
+            classify__batch_size=settings.batch_size,
+        )
+        search = BalancedRandomizedSearchCV(
+            pipeline,
+            ARCHITECTURES,
+            n_iter=settings.n_candidates,
+            random_state=settings.random_state,
+            **self._held_out(split.search, split.validation),
+        )
+        self.study.candidates, chosen = self._evaluate(search, split.search, split.validation)
+        self.study.chosen_net = net_name(chosen)
+        return pipeline.set_params(**chosen)
+
+    def _weigh_sizes(self, pipeline: Pipeline, split: Bunch) -> Pipeline:
+        settings = self.settings
+        pipeline.set_params(
+            classify__epochs=settings.final_epochs, classify__batch_size=settings.final_batch_size
+        )
+        search = GridSearchCV(
+            pipeline,
+            {"vectorize__size": list(settings.sizes)},
+            **self._held_out(split.train, split.validation),
+        )
+        sizes, chosen = self._evaluate(search, split.train, split.validation)
+        self.study.sizes = sizes
+        self.study.chosen_size = chosen["vectorize__size"]
+        self.study.saving = _saving(sizes, self.study.chosen_size, settings.cost)
+        return pipeline.set_params(**chosen)
+
+    def _test(self, pipeline: Pipeline, split: Bunch) -> Pipeline:
+        development = pd.concat([split.train, split.validation])
+        pipeline.set_params(vectorize__n_jobs=self.n_jobs)
+        vectorizer, net = pipeline["vectorize"], pipeline["classify"]
+        rows = vectorizer.fit_transform(development.path)
+        test_rows = vectorizer.transform(split.test.path)
+        net.fit(rows, development.label)
+        pipeline.set_params(classify__callbacks=None)
+
+        def scores(classifier: Any) -> dict[str, Any]:
+            predicted = classifier.predict(test_rows)
+            classes, positive = classifier.classes_, self.settings.positive
+            return score_labels(split.test.label, predicted, classes, positive)
+
+        name = f"{self.study.chosen_net}_{self.study.chosen_size}"
+        n_test = len(split.test)
+        self.study.test = {"net": name, "n": n_test, **scores(net), **net.training_time_}
+        self.study.baselines = []
+        seed = self.settings.random_state
+        for baseline in (
+            DummyClassifier(strategy="stratified", random_state=seed),
+            LogisticRegression(max_iter=2000, random_state=seed),
+        ):
+            cpu = time.process_time()
+            baseline.fit(rows, development.label)
+            cpu = time.process_time() - cpu
+            self.study.baselines.append(
+                {"net": type(baseline).__name__, "n": n_test, **scores(baseline)}
+                | {"cpu_seconds": cpu}
+            )
+        return pipeline
+
+    def _held_out(self, train: pd.DataFrame, validation: pd.DataFrame) -> dict[str, Any]:
+        """Settings of a search that trains once, on `train`, and scores on `validation` too."""
+        fold = np.repeat([-1, 0], [len(train), len(validation)])
+        return {
+            "cv": PredefinedSplit(fold),
+            "scoring": self.scorer,
+            "return_train_score": True,
+            "refit": False,
+            "error_score": "raise",
+            "n_jobs": self.n_jobs,
+        }
+
+    def _evaluate(
+        self, search: GridSearchCV, train: pd.DataFrame, validation: pd.DataFrame
+    ) -> tuple[pd.DataFrame, dict[str, Any]]:
+        both = pd.concat([train, validation])
+        results = search.fit(both.path, both.label).cv_results_
+        rows = []
+        for i, params in enumerate(results["params"]):
+            tried = {**search.estimator.get_params(), **params}
+            size = tried["vectorize__size"]
+            rows.append(
+                {
+                    "net": net_name(tried),
+                    **{name.partition("__")[2]: tried[name] for name in ARCHITECTURES},
+                    "size": size,
+                    **{
+                        f"{part}_{score}": float(results[f"mean_{fold}_{score}"][i])
+                        for part, fold in (("train", "train"), ("validation", "test"))
+                        for score in ("precision", "recall", "f_score")
+                    },
+                    **{
+                        name: results[f"mean_test_{name}"][i].item()
+                        for name in ("cpu_seconds", "wall_seconds")
+                    },
+                    **{
+                        name: int(results[f"mean_test_{name}"][i])
+                        for name in ("multiply_adds", "parameters")
+                    },
+                }
+            )
+        return pd.DataFrame(rows), results["params"][self.choose(results)]
+
+    def _count(self, epochs: int) -> None:
+        self.epochs = epochs
+        self._tell(finished=False)
+
+    def _end_stage(self, start: float) -> None:
+        self.study.stage_seconds[self.stage] = time.perf_counter() - start
+        self._tell(finished=True)
+
+    def _tell(self, *, finished: bool) -> None:
+        self.on_progress(
+            StudyProgress(self.stage, finished, self.epochs, self.total_epochs, self.study)
+        )
+
+
+def _choose_positive(catalogue: pd.DataFrame, positive: str | None) -> str | None:
+    classes = sorted(catalogue.label.unique())
+    if positive is not None:
+        if positive not in classes:
+            raise ValueError(f"positive={positive!r} is none of the classes {classes}")
+        return positive
+    if len(classes) != 2:
+        return None
+    return DEFAULT_POSITIVE if DEFAULT_POSITIVE in classes else classes[1]
+
+
+def _check_settings(settings: StudySettings) -> None:
+    if not settings.sizes or min(settings.sizes) < 1:
+        raise ValueError(f"sizes must be one or more positive ints, not {settings.sizes}")
+    if len(set(settings.sizes)) < len(settings.sizes):
+        raise ValueError(f"sizes must be distinct, not {settings.sizes}")
+    for size in settings.sizes:
+        check_depth(size, size, max(ARCHITECTURES["classify__n_conv"]))
+    if not 0 < settings.search_fraction <= 1:
+        raise ValueError(
+            f"search_fraction must be above 0 and up to 1, not {settings.search_fraction}"
+        )
+    for name in ("epochs", "batch_size", "final_epochs", "final_batch_size"):
+        if getattr(settings, name) < 1:
+            raise ValueError(f"{name} must be 1 or more, not {getattr(settings, name)}")
+
+
+def _saving(sizes: pd.DataFrame, chosen_size: int, cost: Cost) -> dict[str, float]:
+    by_size = sizes.set_index("size")
+    largest = by_size.index.max()
+    other = chosen_size if chosen_size != largest else by_size[cost].idxmin()
+    before, after = by_size.loc[largest], by_size.loc[other]
+    return {
+        "from_size": int(largest),
+        "to_size": int(other),
+        "cost_share": _share_lost(before[cost], after[cost]),
+        "f_score_share": _share_lost(before.validation_f_score, after.validation_f_score),
+    }
+
+
+def _share_lost(before: float, after: float) -> float:
+    return float(1 - after / before) if before else 0.0
+
+
+def _records(frame: pd.DataFrame | None) -> list[dict[str, Any]] | None:
+    return None if frame is None else frame.to_dict(orient="records")
