@@ -20,6 +20,8 @@ PairRule = Literal["stem"] | Callable[[Path], str] | None
 
 COLUMNS = ("path", "label", "pair")
 
+_WANTED = "give the folder that holds one sub-folder of images per class"
+
 
 def load_catalogue(
     root: PathLike, *, extensions: Iterable[str] = EXTENSIONS, pair: PairRule = "stem"
@@ -68,9 +70,9 @@ def load_catalogue(
     """
     root = Path(root)
     if not root.exists():
-        raise FileNotFoundError(f"there is no folder {str(root)!r}; give the folder that holds one sub-folder of images per class")
+        raise FileNotFoundError(f"there is no folder {str(root)!r}; {_WANTED}")
     if not root.is_dir():
-        raise NotADirectoryError(f"{str(root)!r} is a file; give the folder that holds one sub-folder of images per class")
+        raise NotADirectoryError(f"{str(root)!r} is a file; {_WANTED}")
     wanted = tuple(extension.lower() for extension in extensions)
     passed_over = {"hidden_files": 0, "other_files": 0, "empty_folders": 0}
     images: list[tuple[str, str, str]] = []
@@ -218,7 +220,8 @@ def _check_parts(catalogue: pd.DataFrame, split: Bunch) -> None:
             n_pairs = catalogue.pair[catalogue.label == absent].nunique()
             raise ValueError(
                 f"class {absent!r} has only {n_pairs} pairs, too few to put at least one "
-                f"into each of train, validation and test ({name} would have none); add images of it"
+                f"into each of train, validation and test ({name} would have none); add images "
+                "of it"
             )
 
 

@@ -107,6 +107,7 @@ class ConvNetClassifier(KerasClassifier):
 
     # scikeras takes every attribute of an instance for a parameter. These are none here, but
     # its methods ask for them: they are given once, for the class.
+    classes_: np.ndarray
     model = None
     build_fn = None
     warm_start = False
@@ -117,7 +118,7 @@ class ConvNetClassifier(KerasClassifier):
     )
     _keras_build_fn = staticmethod(build_convnet)
 
-    _get_param_names = classmethod(BaseEstimator._get_param_names.__func__)
+    _get_param_names: Any = classmethod(BaseEstimator._get_param_names.__func__)
     set_params = BaseEstimator.set_params
     __repr__ = BaseEstimator.__repr__
     score = ClassifierMixin.score
@@ -258,7 +259,8 @@ class ConvNetClassifier(KerasClassifier):
         self.n_classes_ = len(self.classes_)
         if self.n_classes_ < 2:
             raise ValueError(
-                f"all labels are of one class, {self.classes_[0]!r}: a classifier needs two or more"
+                f"all labels are of one class, '{self.classes_[0]}': a classifier needs two or "
+                "more"
             )
         self.model_ = self._build_keras_model()
         self.n_parameters_ = self.model_.count_params()
@@ -285,7 +287,8 @@ class ConvNetClassifier(KerasClassifier):
             "cpu_seconds": time.process_time() - cpu,
             "wall_seconds": time.perf_counter() - wall,
         }
-        self._fit_callbacks = self._predict_callbacks = []  # Keras hangs the model on them
+        self._fit_callbacks: list[Any] = []  # Keras hangs the model on them
+        self._predict_callbacks: list[Any] = []
         n_epochs = len(self.history_["loss"])
         self.multiply_adds_ = count_multiply_adds(self.model_) * len(X) * n_epochs
 

@@ -1,11 +1,12 @@
 """The command line: every option is an argument of a public function."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -77,7 +78,7 @@ def study(
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WHEN_PIPED, highlight=False)
     with _plain_errors(out):
         # What can be wrong is looked at before the seconds that TensorFlow takes to load.
-        asked = {
+        asked: dict[str, Any] = {
             "sizes": _parse_sizes(sizes),
             "n_candidates": candidates,
             "search_fraction": search_fraction,
@@ -97,9 +98,12 @@ def study(
         claim_folder(out, {**source, **asked}, root=root, force=force)
         if catalogue is None:
             catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
+        from joblib import parallel_config
+
         from skcomic.study import run_study
 
-        with _Follower(console, out) as follower:
+        workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
+        with workers, _Follower(console, out) as follower:
             result = run_study(catalogue, n_jobs=jobs, on_progress=follower, **asked)
         write_study(result, out)
         _print_result(console, result)
@@ -130,7 +134,9 @@ def _parse_sizes(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(size) for size in text.split(","))
     except ValueError:
-        raise ValueError(f"--sizes takes whole numbers with commas, such as 64,32, not {text!r}") from None
+        raise ValueError(
+            f"--sizes takes whole numbers with commas, such as 64,32, not {text!r}"
+        ) from None
 
 
 def _load(root: Path) -> "pd.DataFrame":
@@ -145,6 +151,14 @@ def _draw(console: Console, folder: Path, n_pairs: int, seed: int, jobs: int) ->
     console.print(f"Drawing {n_pairs} pairs of faces and comics into {folder}")
     make_comic_faces(n_pairs, out_dir=folder, random_state=seed, n_jobs=jobs)
     return _load(folder)
+
+
+def _leave_interrupts_to_parent() -> None:
+    """Keep Ctrl-C, which a terminal sends to the workers too, from tearing them apart.
+
+    The parent ends them when it is interrupted itself.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Follower:
@@ -209,15 +223,15 @@ def _print_result(console: Console, study: "Study") -> None:
     ):
         assert frame is not None
         table = _table(title, "net", "size", "train F", "validation F", "CPU s", "multiply-adds")
-        for row in frame.itertuples():
+        for net in frame.to_dict(orient="records"):
             table.add_row(
-                row.net,
-                str(row.size),
-                f"{row.train_f_score:.4f}",
-                f"{row.validation_f_score:.4f}",
-                f"{row.cpu_seconds:.1f}",
-                f"{row.multiply_adds:.3g}",
-                style="bold green" if chosen in (row.net, row.size) else None,
+                net["net"],
+                str(net["size"]),
+                f"{net['train_f_score']:.4f}",
+                f"{net['validation_f_score']:.4f}",
+                f"{net['cpu_seconds']:.1f}",
+                f"{net['multiply_adds']:.3g}",
+                style="bold green" if chosen in (net["net"], net["size"]) else None,
             )
         console.print(table)
     saving, test = study.saving, study.test

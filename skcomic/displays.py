@@ -155,7 +155,9 @@ class TimeScoreDisplay:
         return cls._from_frame(frame, cost, None if chosen is None else frame.net[chosen])
 
     @classmethod
-    def _from_frame(cls, frame: pd.DataFrame, cost: Cost, chosen: str | None) -> "TimeScoreDisplay":
+    def _from_frame(
+        cls, frame: pd.DataFrame, cost: Cost, chosen: str | None
+    ) -> "TimeScoreDisplay":
         return cls(
             frame.net,
             costs=frame.cost,

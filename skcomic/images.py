@@ -19,8 +19,19 @@ RESAMPLING: dict[str, Image.Resampling] = {
 # Formats that Pillow decodes itself. Those that it hands to another program (EPS to
 # Ghostscript) are left out: opening a picture must not run anything.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-EXTENSIONS = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff")
-EXTENSIONS += (".webp",)
+EXTENSIONS = (
+    ".bmp",
+    ".gif",
+    ".jp2",
+    ".jpeg",
+    ".jpg",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
 
 # Pillow refuses more pixels than this by itself, but through a global that a program may
 # have changed: the limit here holds whatever that global says.
@@ -74,9 +85,7 @@ class ImageReadError(ValueError):
         )
 
 
-def read_raster(
-    path: PathLike, size: tuple[int, int], resample: Resample = "box"
-) -> np.ndarray:
+def read_raster(path: PathLike, size: tuple[int, int], resample: Resample = "box") -> np.ndarray:
     """Read an image file as a grey raster of the wanted size.
 
     The whole frame is scaled to `size`, whatever its proportions. The orientation of the
@@ -142,7 +151,7 @@ def _grey_raster(
     image.load()
     # Asked again after loading, since Pillow turns a TIFF file by itself while it loads,
     # and applied last, to the few pixels that are left.
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG))
+    turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
     if turn is None:
         height, width = size
     small = _to_grey(image).resize((width, height), resample, box=covered)
@@ -161,9 +170,7 @@ def _draft(
     """
     full = image.size
     for scale in (8, 4, 2):
-        ratios = [
-            length / (scale * target) for length, target in zip(full, wanted, strict=True)
-        ]
+        ratios = [length / (scale * target) for length, target in zip(full, wanted, strict=True)]
         if all(r >= _MANY_PIXELS or (r >= 1 and r.is_integer()) for r in ratios):
             image.draft("L", (full[0] // scale, full[1] // scale))
             if image.size == full:  # a kind of JPEG that is not scaled
@@ -179,7 +186,9 @@ def _to_grey(image: Image.Image) -> Image.Image:
         levels = np.asarray(image).astype(np.uint32)
         return Image.fromarray(((levels * 255 + 32_767) // 65_535).astype(np.uint8))
     if image.mode in _UNSCALED_MODES:
-        raise ValueError(f"pixels of mode {image.mode} have no agreed white; save it as 8 or 16 bit")
+        raise ValueError(
+            f"pixels of mode {image.mode} have no agreed white; save it as 8 or 16 bit"
+        )
     if image.has_transparency_data:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, "white")

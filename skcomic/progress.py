@@ -1,6 +1,5 @@
 """How far the fits of a study have come, counted across all of its processes."""
 
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -64,7 +63,7 @@ def counted_epochs(report: Callable[[int], None]) -> Iterator[EpochCounter]:
             last_look = False
             while not last_look:
                 last_look = over.wait(_SECONDS_BETWEEN_LOOKS)
-                if (count := os.stat(path).st_size) > seen:
+                if (count := path.stat().st_size) > seen:
                     seen = count
                     report(seen)
 

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -55,7 +54,8 @@ def claim_folder(
     if out.is_dir() and any(out.iterdir()):
         if not (out / _MARK).exists():
             raise FileExistsError(
-                f"{str(out)!r} holds files that are no study's; name another folder for the results"
+                f"{str(out)!r} holds files that are no study's; name another folder for the "
+                "results"
             )
         if not force:
             raise FileExistsError(
@@ -103,12 +103,14 @@ def write_study(study: Study, out: Path) -> None:
         If a file cannot be written; it names the file.
     """
     pictures = {}
-    for stage, frame in (("search", study.candidates), ("sizes", study.sizes)):
-        if frame is not None:
-            name = "candidates.csv" if stage == "search" else "sizes.csv"
-            _write(out / name, frame.to_csv(index=False))
-            pictures[stage] = _draw(TimeScoreDisplay.from_study(study, stage))
-            _write(out / _FIGURES[stage], pictures[stage])
+    if study.candidates is not None:
+        _write(out / "candidates.csv", study.candidates.to_csv(index=False))
+        pictures["search"] = _draw(TimeScoreDisplay.from_study(study, "search"))
+    if study.sizes is not None:
+        _write(out / "sizes.csv", study.sizes.to_csv(index=False))
+        pictures["sizes"] = _draw(TimeScoreDisplay.from_study(study, "sizes"))
+    for stage, picture in pictures.items():
+        _write(out / _FIGURES[stage], picture)
     if study.test is not None:
         _write(out / "report.html", _render(study, pictures))
         _write(out / "study.json", json.dumps(study.to_dict(), indent=1, allow_nan=False))
@@ -147,7 +149,7 @@ def _write(path: Path, content: str | bytes) -> None:
             temporary = Path(file.name)
             file.write(content)
         temporary.chmod(0o644)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

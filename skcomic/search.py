@@ -194,7 +194,9 @@ class _ParsimoniousChoice:
             )
         f_score, cost, n_parameters = (np.asarray(cv_results[f"mean_test_{k}"]) for k in keys)
         if np.isnan(f_score).all():
-            raise ValueError("every fit failed; run the search with error_score='raise' to see why")
+            raise ValueError(
+                "every fit failed; run the search with error_score='raise' to see why"
+            )
         good = np.flatnonzero(f_score >= np.nanmax(f_score) - self.tolerance)
         order = np.lexsort((-f_score[good], n_parameters[good], cost[good]))
         return int(good[order[0]])
@@ -340,9 +342,7 @@ def _draw_distinct(
 ) -> list[dict[str, Any]]:
     sets = [distributions] if isinstance(distributions, Mapping) else distributions
     if not any(hasattr(values, "rvs") for one in sets for values in one.values()):
-        grid_size = sum(
-            int(np.prod([len(values) for values in one.values()])) for one in sets
-        )
+        grid_size = sum(int(np.prod([len(values) for values in one.values()])) for one in sets)
         if n_iter > grid_size:
             raise ValueError(_too_few(n_iter, grid_size))
         return list(ParameterSampler(distributions, n_iter, random_state=random))
@@ -362,4 +362,7 @@ def _without_repeats(draws: ParameterSampler) -> Iterator[dict[str, Any]]:
 
 
 def _too_few(wanted: int, there_are: int) -> str:
-    return f"{wanted} distinct candidates were asked for, but there are only {there_are}; lower n_iter"
+    return (
+        f"{wanted} distinct candidates were asked for, but there are only {there_are}; "
+        "lower n_iter"
+    )

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -43,8 +43,17 @@ DEFAULT_POSITIVE = "comics"
 _WORKER_BYTES = 650_000_000
 _COPIES_OF_ROWS = 2
 
-_LIBRARIES = ("skcomic", "scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pandas")
-_LIBRARIES += ("pillow", "scipy")
+_LIBRARIES = (
+    "skcomic",
+    "scikit-learn",
+    "scikeras",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "pillow",
+    "scipy",
+)
 
 
 @dataclass(frozen=True)
@@ -525,15 +534,16 @@ def _check_settings(settings: StudySettings) -> None:
 
 
 def _saving(sizes: pd.DataFrame, chosen_size: int, cost: Cost) -> dict[str, float]:
-    by_size = sizes.set_index("size")
-    largest = by_size.index.max()
-    other = chosen_size if chosen_size != largest else by_size[cost].idxmin()
-    before, after = by_size.loc[largest], by_size.loc[other]
+    by_size = {row["size"]: row for row in sizes.to_dict(orient="records")}
+    largest = max(by_size)
+    cheapest = min(by_size, key=lambda size: by_size[size][cost])
+    other = cheapest if chosen_size == largest else chosen_size
+    before, after = by_size[largest], by_size[other]
     return {
-        "from_size": int(largest),
-        "to_size": int(other),
+        "from_size": largest,
+        "to_size": other,
         "cost_share": _share_lost(before[cost], after[cost]),
-        "f_score_share": _share_lost(before.validation_f_score, after.validation_f_score),
+        "f_score_share": _share_lost(before["validation_f_score"], after["validation_f_score"]),
     }
 
 
@@ -541,5 +551,5 @@ def _share_lost(before: float, after: float) -> float:
     return float(1 - after / before) if before else 0.0
 
 
-def _records(frame: pd.DataFrame | None) -> list[dict[str, Any]] | None:
+def _records(frame: pd.DataFrame | None) -> list[dict[Hashable, Any]] | None:
     return None if frame is None else frame.to_dict(orient="records")

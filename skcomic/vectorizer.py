@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -56,7 +56,7 @@ class ImageVectorizer(TransformerMixin, BaseEstimator):
     ((6, 128), dtype('float32'))
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "size": [Interval(Integral, 1, None, closed="left"), tuple, list],
         "resample": [StrOptions(set(RESAMPLING))],
         "n_jobs": [Integral, None],
@@ -171,8 +171,9 @@ def _decode_into(
 
 
 def _height_and_width(size: Any) -> tuple[int, int]:
-    sides = (size, size) if isinstance(size, Integral) else tuple(size)
-    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
+    sides = (size, size) if isinstance(size, Integral) else size
+    is_pair = isinstance(sides, tuple | list) and len(sides) == 2
+    if not is_pair or not all(isinstance(side, Integral) and int(side) > 0 for side in sides):
         raise ValueError(f"size must be a positive int or a pair (height, width), not {size!r}")
     return int(sides[0]), int(sides[1])
 

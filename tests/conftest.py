@@ -1,0 +1,62 @@
+"""Small real images for all tests; the real pairs where the environment names them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from skcomic import load_catalogue
+from skcomic.datasets import make_comic_faces
+
+mpl.use("Agg")
+
+REAL_DATA = "SKCOMIC_REAL_DATA"
+
+
+@pytest.fixture(scope="session")
+def faces_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-four drawn pairs of 48 pixels, in a folder that no test may change."""
+    folder = tmp_path_factory.mktemp("faces")
+    make_comic_faces(24, size=48, out_dir=folder, random_state=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def faces(faces_dir: Path) -> pd.DataFrame:
+    """The catalogue of `faces_dir`."""
+    return load_catalogue(faces_dir)
+
+
+@pytest.fixture(scope="session")
+def real_dir() -> Path:
+    """The folder of real pairs; the test is skipped where there is none."""
+    if not os.environ.get(REAL_DATA):
+        pytest.skip(f"needs real pairs: set {REAL_DATA} to a folder with faces/ and comics/")
+    return Path(os.environ[REAL_DATA])
+
+
+@pytest.fixture(scope="session")
+def stripes() -> tuple[np.ndarray, np.ndarray]:
+    """Rows of 8x8 pixels with stripes that run across or down: learnt in a second."""
+    random = np.random.default_rng(0)
+    images = random.random((60, 8, 8), dtype=np.float32) / 4
+    labels = np.repeat(["across", "down"], 30)
+    images[:30, ::2] += 0.7
+    images[30:, :, ::2] += 0.7
+    order = random.permutation(60)
+    return images.reshape(60, 64)[order], labels[order]
+
+
+@pytest.fixture(autouse=True)
+def _environment_is_left_alone() -> Iterator[None]:
+    before = dict(os.environ)
+    yield
+    after = dict(os.environ)
+    for own in ("PYTEST_CURRENT_TEST", "TF2_BEHAVIOR", "TF_CPP_MIN_LOG_LEVEL", "KMP_INIT_AT_FORK"):
+        before.pop(own, None)
+        after.pop(own, None)
+    assert after == before
