@@ -71,11 +71,11 @@ def test_any_parameter_can_be_balanced() -> None:
 
 def test_impossible_draws_say_why() -> None:
     with pytest.raises(
-        ValueError, match="n_iter=5 .* the 2 values of classify__pooling; take a m"
+        ValueError, match=r"n_iter=5 .* the 2 values of classify__pooling; take a m"
     ):
         candidates(n_iter=5)
     with pytest.raises(
-        ValueError, match="7 distinct candidates .* there are only 6; lower n_iter"
+        ValueError, match=r"7 distinct candidates .* there are only 6; lower n_iter"
     ):
         candidates(n_iter=14)
     with pytest.raises(ValueError, match="balance_on='classify__colour' must be one of"):
@@ -108,7 +108,7 @@ def test_the_cheapest_of_the_best_is_chosen(f_scores, costs, parameters, chosen)
 
 
 def test_choices_that_cannot_be_made_say_why() -> None:
-    with pytest.raises(ValueError, match="cost must be one of .*, not 'money'"):
+    with pytest.raises(ValueError, match=r"cost must be one of .*, not 'money'"):
         select_parsimonious(cost="money")
     with pytest.raises(ValueError, match="tolerance must be 0 or more, not -1"):
         select_parsimonious(tolerance=-1)
@@ -154,10 +154,10 @@ def test_search_on_paths_with_costs_from_the_workers(
 ) -> None:
     results = searched.cv_results_
     for name in ("f_score", "precision", "recall"):
-        assert ((0 <= results[f"mean_test_{name}"]) & (results[f"mean_test_{name}"] <= 1)).all()
+        assert ((results[f"mean_test_{name}"] >= 0) & (results[f"mean_test_{name}"] <= 1)).all()
         assert f"mean_train_{name}" in results
     # What the classifier measured in the worker is less than what the whole fit took.
-    assert (0 < results["mean_test_wall_seconds"]).all()
+    assert (results["mean_test_wall_seconds"] > 0).all()
     assert (results["mean_test_wall_seconds"] <= results["mean_fit_time"]).all()
     assert (results["mean_test_cpu_seconds"] > 0).all()
     assert searched.best_index_ == select_parsimonious(cost="multiply_adds")(results)
@@ -195,7 +195,7 @@ def test_cross_validation_on_paths_keeps_pairs_together(faces: pd.DataFrame) -> 
         error_score="raise",
     )
     assert scores.shape == (3,)
-    assert ((0 <= scores) & (scores <= 1)).all()
+    assert ((scores >= 0) & (scores <= 1)).all()
 
 
 def test_pipeline_takes_the_parameters_of_its_steps() -> None:

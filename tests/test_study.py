@@ -221,5 +221,5 @@ def test_bad_images_are_listed(faces: pd.DataFrame, tmp_path) -> None:
         path = tmp_path / f"{i}.jpg"
         path.write_text("no image")
         bad.loc[i, "path"] = str(path)
-    with pytest.raises(ImageReadError, match="2 of .* images cannot be read"):
+    with pytest.raises(ImageReadError, match=r"2 of .* images cannot be read"):
         run_study(bad, **SMALL)
