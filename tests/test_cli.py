@@ -1,0 +1,164 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+SKCOMIC = [sys.executable, "-m", "skcomic"]
+QUICK = ["--sizes", "12,10", "--candidates", "2", "--epochs", "1", "--final-epochs", "1"]
+
+
+def run(*arguments: object, **settings) -> subprocess.CompletedProcess[str]:
+    command = [*SKCOMIC, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **settings)
+
+
+@pytest.fixture(scope="module")
+def drawn_study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A study that drew its own images: its folder and what was printed."""
+    out = tmp_path_factory.mktemp("study") / "out"
+    result = run("study", "--out", out, "--pairs", 12, *QUICK)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return out, result.stdout
+
+
+def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
+    out, printed = drawn_study
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.suffix != ".jpg"}
+    assert names == {
+        "candidates.csv", "drawn", "drawn/comics", "drawn/faces", "figures",
+        "figures/search.png", "figures/sizes.png", "report.html", "settings.json", "sizes.csv",
+        "study.json",
+    }  # fmt: skip
+    numbers = json.loads((out / "study.json").read_text())
+    assert numbers["catalogue"] == {"images": 24, "labels": 2, "pairs": 12}
+    assert json.loads((out / "settings.json").read_text())["drawn_pairs"] == 12
+    for text in ("Drawing 12 pairs", "24 images at 12x12", "net chosen among 2", "The test"):
+        assert text in printed
+    assert f"{numbers['test']['f_score']:.4f}" in printed
+    assert "\x1b" not in printed  # plain lines when piped
+
+
+def test_a_second_study_in_the_same_folder(drawn_study: tuple[Path, str]) -> None:
+    out, _ = drawn_study
+    before = (out / "study.json").read_bytes()
+    result = run("study", "--out", out, *QUICK)
+    assert result.returncode == 1
+    assert re.fullmatch(r"skcomic: '.*' holds a study already; .* --force\n", result.stderr)
+    assert (out / "study.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "there is no folder 'nowhere'"),
+        (["file"], "'file' is a file"),
+        (["one"], "found one class, 'faces'"),
+        (["none"], "found no class folder with images"),
+        (["two", "--sizes", "64,a"], "--sizes takes whole numbers with commas"),
+        (["two", "--sizes", "4"], "too small for n_conv=2"),
+        (["two", "--positive", "dogs"], "positive='dogs' is none of the classes"),
+        (["two", "--out", "file"], "'file' is a file; name a folder"),
+        (["two", "--jobs", "0"], "n_jobs == 0"),
+        (["text", "--out", "out2"], "cannot be read; mend or remove these files"),
+        (["--pairs", "0", "--out", "out3"], "n_pairs"),
+    ],
+)
+def test_mistakes_are_answered_in_a_sentence(
+    tmp_path: Path, faces_dir: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "none").mkdir()
+    (tmp_path / "two").symlink_to(faces_dir)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "faces").symlink_to(faces_dir / "faces")
+    for label in ("faces", "comics"):
+        (tmp_path / "text" / label).mkdir(parents=True)
+        for pair in range(4):
+            (tmp_path / "text" / label / f"{pair}.jpg").write_text("a text")
+
+    result = run("study", *arguments, cwd=tmp_path)
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("skcomic: ")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def group_members(group: int) -> list[str]:
+    """Live processes of a process group."""
+    members = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, pgrp = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:  # it ended while we looked
+            continue
+        if int(pgrp) == group and state != "Z":
+            members.append(stat.parent.name)
+    return members
+
+
+@pytest.mark.parametrize("to_all", [False, True], ids=["kill -INT", "Ctrl-C on a terminal"])
+def test_ctrl_c_leaves_no_worker_and_names_the_parts(
+    tmp_path: Path, faces_dir: Path, to_all: bool
+) -> None:
+    out = tmp_path / "out"
+    command = [*SKCOMIC, "study", faces_dir, "--out", out, "--sizes", "12,10", "--jobs", "2"]
+    command += ["--candidates", "2", "--epochs", "1", "--final-epochs", "100000"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not (out / "figures" / "search.png").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(2)  # into the fits of the next stage
+    assert len(group_members(process.pid)) >= 3  # the parent and two workers
+
+    (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert errors == (
+        f"skcomic: stopped; the finished parts are in {out}: candidates.csv, figures/search.png\n"
+    )
+    deadline = time.monotonic() + 10
+    while (left := group_members(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == []
+
+
+def test_help_needs_no_tensorflow() -> None:
+    program = "import sys; sys.argv = ['skcomic', '--help']; from skcomic.__main__ import main\n"
+    program += "try: main()\nexcept SystemExit: print('tensorflow' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.endswith("False\n")
+    for command in ("study", "fetch"):
+        assert command in result.stdout
+
+
+def test_fetch_says_where_and_what_next(tmp_path: Path) -> None:
+    folder = tmp_path / "face2comics_v9"
+    result = run("fetch", "--data-home", folder, "--version", "9")
+    assert result.returncode == 1
+    assert "2.0.0" in result.stderr  # the versions that there are
+
+
+def test_real_pairs(real_dir: Path, tmp_path: Path) -> None:
+    result = run("study", real_dir, "--out", tmp_path / "out", *QUICK)
+    assert result.returncode == 0, result.stderr
+    numbers = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert numbers["catalogue"] == {"images": 360, "labels": 2, "pairs": 180}
+    assert numbers["split"] == {"train": 160, "validation": 80, "test": 120, "search": 80}
+    with Image.open(tmp_path / "out" / "figures" / "search.png") as image:
+        assert image.format == "PNG"

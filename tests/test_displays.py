@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from skcomic import TimeScoreDisplay
+
+NETS = [f"{u}_{p}_{n}" for u in (8, 16, 32) for p in ("average", "max") for n in (1, 2)]
+
+
+def twelve_close_nets(**settings) -> TimeScoreDisplay:
+    random = np.random.default_rng(0)
+    return TimeScoreDisplay(
+        NETS,
+        costs=random.uniform(9, 10, 12),
+        train_f_scores=random.uniform(0.990, 0.992, 12),
+        validation_f_scores=random.uniform(0.950, 0.951, 12),
+        **settings,
+    )
+
+
+def test_all_points_are_drawn_and_joined() -> None:
+    display = twelve_close_nets(chosen="16_max_1").plot()
+    joined = [line for line in display.ax_.lines if len(line.get_xdata()) == 2]
+    assert [list(line.get_ydata()) for line in joined] == [
+        list(ends)
+        for ends in zip(display.train_f_scores, display.validation_f_scores, strict=True)
+    ]
+    assert [line.get_xdata()[0] for line in joined] == list(display.costs)
+    assert display.figure_ is display.ax_.figure
+    assert display.ax_.get_xlabel() == "CPU seconds of training"
+
+
+@pytest.mark.parametrize("spread", [1e-4, 0.01, 1])
+def test_names_of_twelve_nets_do_not_overlap(spread: float) -> None:
+    random = np.random.default_rng(1)
+    scores = 0.5 + spread * random.uniform(-0.5, 0.5, 12)
+    display = TimeScoreDisplay(
+        NETS, costs=np.ones(12), train_f_scores=scores, validation_f_scores=scores
+    ).plot()
+    display.figure_.canvas.draw()
+    texts = [text for text in display.ax_.texts if text.get_text() in NETS]
+    assert len(texts) == 12
+    boxes = sorted((text.get_window_extent() for text in texts), key=lambda box: box.y0)
+    # `y0` and `y1` also hold the leading line of an annotation, so look at the text alone.
+    heights = sorted(text.xyann[1] for text in texts)
+    pixels = display.ax_.get_window_extent().height
+    text_height = texts[0].get_fontsize() / 72 * display.figure_.dpi
+    assert np.diff(heights).min() * pixels >= text_height
+    assert heights[0] >= 0
+    assert heights[-1] <= 1
+    assert len(boxes) == 12
+
+
+def test_the_chosen_one_is_marked() -> None:
+    display = twelve_close_nets(chosen="16_max_1").plot()
+    i = NETS.index("16_max_1")
+    rings = [line for line in display.ax_.lines if line.get_markersize() == 13]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in rings] == [
+        (display.costs[i], display.validation_f_scores[i])
+    ]
+    assert not [line for line in twelve_close_nets().plot().ax_.lines if line.get_markersize() > 6]
+
+
+def test_draws_on_the_axes_it_is_given() -> None:
+    ax = Figure().add_subplot()
+    assert twelve_close_nets().plot(ax=ax).ax_ is ax
+
+
+def test_from_a_search() -> None:
+    names = ("first_units", "pooling", "n_conv")
+    results = {
+        "params": [
+            dict(zip([f"classify__{name}" for name in names], values, strict=True))
+            for values in ((8, "max", 2), (16, "average", 1))
+        ],
+        "mean_test_cpu_seconds": [3.0, 2.0],
+        "mean_test_multiply_adds": [30, 20],
+        "mean_test_f_score": [0.9, 0.8],
+        "mean_train_f_score": [0.95, 0.85],
+    }
+    display = TimeScoreDisplay.from_cv_results(results, cost="multiply_adds", chosen=1)
+    assert display.nets == ["8_max_2", "16_average_1"]
+    assert display.chosen == "16_average_1"
+    assert display.costs.tolist() == [30, 20]
+    assert display.plot().ax_.get_xlabel() == "Multiply-adds of training"
+    del results["mean_train_f_score"]
+    with pytest.raises(ValueError, match=r"no \['mean_train_f_score'\]; search with"):
+        TimeScoreDisplay.from_cv_results(results)
