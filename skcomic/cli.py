@@ -28,7 +28,12 @@ app = typer.Typer(
 _WIDTH_WHEN_PIPED = 100
 _STOPPED_BY_CTRL_C = 130
 
-_STAGES = {"search": "searching for a net", "sizes": "weighing sizes", "test": "last fit and test"}
+# What the bar says once a stage is over: what is being done next.
+_STAGES = {
+    "split": "searching for a net",
+    "search": "weighing sizes",
+    "sizes": "last fit and test",
+}
 
 
 class CostName(StrEnum):
@@ -176,7 +181,7 @@ class _Follower:
             transient=True,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task("splitting", total=None)
+        self.task = self.bar.add_task("", start=False, visible=False)
 
     def __enter__(self) -> "_Follower":
         self.bar.start()
@@ -194,10 +199,9 @@ class _Follower:
         write_study(progress.study, self.out)
         for line in _tell_stage(progress.stage, progress.study):
             self.console.print(line)
-        following = [*_STAGES.values(), "done"]
-        if progress.stage in _STAGES:
-            following = following[following.index(_STAGES[progress.stage]) + 1 :]
-        self.bar.update(self.task, description=following[0])
+        if following := _STAGES.get(progress.stage):
+            self.bar.start_task(self.task)
+            self.bar.update(self.task, description=following, visible=True)
 
 
 def _tell_stage(stage: str, study: "Study") -> list[str]:

@@ -173,7 +173,7 @@ def test_failed_save_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Image.Image, "save", fail)
     with pytest.raises(OSError, match="No space left"):
-        make_comic_faces(1, size=32, out_dir=tmp_path, random_state=0)
+        make_comic_faces(1, size=32, out_dir=tmp_path, random_state=0, n_jobs=1)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from skcomic import CostScorer, load_catalogue, make_comic_pipeline, split_catalogue
 from skcomic.datasets import make_comic_faces
 
-N_PAIRS = 60
-EPOCHS = 10
+N_PAIRS = 90
+EPOCHS = 15
 
 
 class Resolution:

@@ -1,11 +1,16 @@
-"""A face: what it looks like, and how its parts are painted on a canvas."""
+"""A face: what it looks like, how its parts are painted on a canvas, and the pair of pictures.
+
+Worker processes import this module, so it stays clear of scikit-learn, which takes seconds.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from skcomic.datasets._drawing import (
     Canvas,
@@ -13,15 +18,22 @@ from skcomic.datasets._drawing import (
     Light,
     box,
     bump,
+    comic,
     ellipse,
+    expose,
     fibres,
+    luma,
     noise,
+    photograph,
     polygon,
     ramp,
+    record,
     smooth_union,
     stroke,
+    to_image,
 )
 
+SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 SKIN = ["#f6d3bd", "#efc2a0", "#e0a884", "#c68b62", "#a06a45", "#7a4c31", "#593624"]
 HAIR = ["#201a18", "#2f2018", "#4a3020", "#6f4526", "#8f3f1e", "#b98a4a", "#dcc07e", "#a9a7a3"]
 IRIS = ["#4a2f1c", "#6b4a25", "#6f7d3c", "#4f7fa3", "#7f97a3"]
@@ -160,7 +172,7 @@ def paint_body(canvas: Canvas, face: Face, rng: np.random.Generator) -> None:
 
     depth = {"round": 1.3, "shirt": 1.5, "jacket": 1.4, "scarf": 1.15}[face.collar]
     opening = ellipse(x, y, (0, 0.9), (0.5, depth - 0.9))
-    folds = 0.04 * noise(rng, x.shape, 7) + 0.03 * np.sin(9 * x + 4 * y)
+    folds = 0.025 * noise(rng, x.shape, 7) + 0.03 * np.sin(9 * x + 4 * y)
     cloth = np.maximum(torso - 0.05, -opening)
     canvas.paint(cloth, face.cloth, height=rounding + folds, gloss=0.03, ink=0.054)
     if face.collar == "jacket":
@@ -200,28 +212,32 @@ def paint_head(canvas: Canvas, face: Face) -> None:
         near.line(np.abs(inner) - 0.01)
 
     outline = face.skull(u, v)
-    dome = 0.85 * np.sqrt(np.maximum(1 - (u / 0.82) ** 2 - (v / 1.12) ** 2, 0.03))
-    relief = dome
+    relief = 0.85 * np.sqrt(np.maximum(1 - (u / 0.82) ** 2 - (v / 1.12) ** 2, 0.03))
     for side in (-1, 1):
-        relief = relief - 0.07 * bump(u, v, face.on_head(side * 0.32, 0.0), (0.2, 0.13))
-        relief = relief + 0.05 * bump(u, v, face.on_head(side * 0.42, 0.33), (0.22, 0.18))
-        relief = relief + 0.035 * bump(u, v, face.on_head(side * 0.3, -0.2), (0.25, 0.1))
-        relief = relief + 0.05 * bump(u, v, face.on_head(side * 0.1, 0.4, 0.1), (0.07, 0.07))
+        canvas.raise_bump(relief, -0.07, face.on_head(side * 0.32, 0.0), (0.2, 0.13))
+        canvas.raise_bump(relief, 0.05, face.on_head(side * 0.42, 0.33), (0.22, 0.18))
+        canvas.raise_bump(relief, 0.035, face.on_head(side * 0.3, -0.2), (0.25, 0.1))
+        canvas.raise_bump(relief, 0.05, face.on_head(side * 0.1, 0.4, 0.1), (0.07, 0.07))
     bridge, tip = face.on_head(0, 0.1, 0.08), face.on_head(0, 0.36, 0.22)
-    relief = relief + 0.1 * face.nose * bump(u, v, bridge, (0.09, 0.28))
-    relief = relief + 0.16 * face.nose * bump(u, v, tip, (0.13, 0.13))
-    relief = relief + 0.07 * bump(u, v, face.on_head(0, 0.62, 0.03), (0.24, 0.16))
-    relief = relief + 0.07 * bump(u, v, face.on_head(0, 0.88), (0.2, 0.13))
-    relief = relief - 0.03 * bump(u, v, face.on_head(0, 0.76), (0.2, 0.05))
+    canvas.raise_bump(relief, 0.1 * face.nose, bridge, (0.09, 0.28))
+    canvas.raise_bump(relief, 0.16 * face.nose, tip, (0.13, 0.13))
+    canvas.raise_bump(relief, 0.07, face.on_head(0, 0.62, 0.03), (0.24, 0.16))
+    canvas.raise_bump(relief, 0.07, face.on_head(0, 0.88), (0.2, 0.13))
+    canvas.raise_bump(relief, -0.03, face.on_head(0, 0.76), (0.2, 0.05))
     canvas.paint(outline, face.skin, height=relief, gloss=0.16, ink=0.052)
 
     ruddy = face.skin * tint(1.02, 0.82, 0.8)
     for spot in (face.on_head(-0.42, 0.38), face.on_head(0.42, 0.38), tip):
-        blush = 0.6 * bump(u, v, spot, (0.2, 0.15)) * (outline < 0)
-        canvas.colour += blush * (ruddy - canvas.colour)
+        part = canvas.part(spot, (0.6, 0.45))
+        blush = 0.6 * bump(u[part], v[part], spot, (0.2, 0.15)) * (outline[part] < 0)
+        canvas.colour[:, *part] += blush * (ruddy - canvas.colour[:, *part])
     for side in (-1, 1):
-        canvas.darken(0.3 * bump(u, v, face.on_head(side * 0.3, -0.03), (0.2, 0.12)))
-    canvas.darken(0.35 * bump(u, v, face.on_head(0, 0.48, 0.1), (0.16, 0.05)))
+        socket = face.on_head(side * 0.3, -0.03)
+        near = canvas.around(socket, (0.6, 0.36))
+        near.darken(0.3 * bump(near.u, near.v, socket, (0.2, 0.12)))
+    lip = face.on_head(0, 0.48, 0.1)
+    near = canvas.around(lip, (0.48, 0.15))
+    near.darken(0.35 * bump(near.u, near.v, lip, (0.16, 0.05)))
 
 
 def paint_eye(canvas: Canvas, face: Face, side: int, light: Light) -> None:
@@ -240,7 +256,7 @@ def paint_eye(canvas: Canvas, face: Face, side: int, light: Light) -> None:
     near.colour[:] *= 1 - 0.35 * ramp(0.05, 0.0, -upper) * (opening < 0)
     pupil = (width * (face.gaze + 0.2 * face.yaw), -0.012)
     radius = 0.088 * face.eye_size
-    disc = np.hypot(u - pupil[0], v - pupil[1])
+    disc = np.sqrt((u - pupil[0]) ** 2 + (v - pupil[1]) ** 2)
     rays = face.iris * (0.65 + 0.6 * ramp(radius, 0.4 * radius, disc))
     near.paint(np.maximum(disc - radius, opening), rays, gloss=0.3, ink=0.008)
     near.paint(np.maximum(disc - 0.45 * radius, opening), rgb("#0c0a0a"))
@@ -370,7 +386,9 @@ def paint_hair(canvas: Canvas, face: Face, rng: np.random.Generator, *, behind: 
     style = face.hair_style
     if style == "bald" or (behind and style not in {"long", "fringe", "curly"}):
         return
-    canvas = canvas.around((0, 0.2), (1.3, 1.8))
+    low = {"short": 0.1, "parted": 0.1, "bun": 0.0, "curly": 0.2}.get(style, 0.9)
+    bottom = 2.0 if behind else low + 0.3
+    canvas = canvas.around((0, bottom / 2 - 0.8), (1.3, bottom / 2 + 0.8))
     u, v = canvas.u, canvas.v
     crown = (0.5 * face.parting, -1.5)
     turn = np.arctan2(u - crown[0], np.minimum(v, 0.15) - crown[1])
@@ -388,7 +406,6 @@ def paint_hair(canvas: Canvas, face: Face, rng: np.random.Generator, *, behind: 
         area = np.minimum(mass - 0.04, fall + 0.03 * locks) if style != "curly" else mass
         dim = 0.75
     else:
-        low = {"short": 0.1, "parted": 0.1, "bun": 0.0, "curly": 0.2}.get(style, 0.9)
         top = {"fringe": -0.28, "curly": -0.5}.get(style, -0.58) + 0.1 * face.pitch
         brow = face.on_head(0, 0.0)[0]
         opening = ellipse(u, v, (0.7 * brow + 0.2 * face.parting, 0.5), (0.62, 0.5 - top))
@@ -466,3 +483,83 @@ def paint_hat(canvas: Canvas, face: Face) -> None:
         brim = ellipse(u, v - 0.1 * u * u, (0, -0.42 + face.pitch), (1.35, 0.16))
     canvas.darken(0.5 * ramp(0.3, 0.0, brim) * (v > edge))
     canvas.paint(brim, face.accent * 0.8, height=0.5 * v - 0.1 * u * u, gloss=0.05, ink=0.054)
+
+
+# --- Pairs ----------------------------------------------------------------------------------
+
+
+def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.Image]:
+    """(photograph, comic) of one face."""
+    # glibc hands fields of this size back to the system one by one, and a quarter of the time
+    # goes into fetching them again. Freeing one large block, never touched, ends that.
+    np.empty(2**24, dtype=np.uint8)
+    face = Face.sample(rng)
+    scale = rng.uniform(0.5, 0.75)
+    centre = (rng.uniform(-0.25, 0.25), rng.uniform(-0.2, 0.12))
+    sideways, above = rng.uniform(-0.75, 0.75), rng.uniform(-0.65, 0.05)
+    light = Light(
+        (sideways, above, math.sqrt(max(1 - sideways**2 - above**2, 0.1))),
+        lamp=0.8 * tint(*rng.uniform(0.88, 1.0, 3)),
+        room=rng.uniform(0.34, 0.5) * tint(*rng.uniform(0.9, 1.1, 3)),
+    )
+    canvas = Canvas.blank(size, centre, scale, roll=rng.uniform(-0.2, 0.2))
+    # The pen leans on the side away from the lamp.
+    leaning = np.clip(1 - 0.4 * (canvas.u * sideways + canvas.v * above), 0.6, 1.5)
+    canvas.pressure *= leaning * np.clip(1 + 0.3 * noise(rng, (size, size), 8), 0.35, 1.8)
+
+    paint_backdrop(canvas, rng)
+    backdrop = canvas.colour.copy()
+    paint_hair(canvas, face, rng, behind=True)
+    paint_body(canvas, face, rng)
+    paint_head(canvas, face)
+    for side in (-1, 1):
+        paint_eye(canvas, face, side, light)
+    paint_nose(canvas, face, light)
+    if face.beard != "none":
+        paint_beard(canvas, face, rng)
+    paint_mouth(canvas, face)
+    paint_hair(canvas, face, rng, behind=False)
+    if face.glasses != "none":
+        paint_glasses(canvas, face)
+    if face.hat != "none":
+        paint_hat(canvas, face)
+
+    photo = photograph(canvas, backdrop, light, rng, defocus=rng.uniform(0.012, 0.035))
+    drawing = comic(
+        canvas,
+        light,
+        rng,
+        tones=int(rng.integers(2, 5)),
+        pattern=rng.choice(["hatching", "halftone"]),
+    )
+    # Both are exposed alike, whatever the ink: tone alone must not tell them apart. The drawing
+    # leads, because its ink should stay black.
+    grey = luma(drawing)
+    contrast = max(luma(photo).std(), grey.std())
+    mean, deviation = np.clip((grey.mean(), contrast), (0.36, 0.18), (0.6, 0.24))
+    photo, drawing = (
+        expose(picture, float(mean + rng.normal(0, 0.03)), float(deviation + rng.normal(0, 0.015)))
+        for picture in (photo, drawing)
+    )
+    return to_image(record(photo, rng, rng.uniform(0.004, 0.016))), to_image(drawing)
+
+
+def write(image: Image.Image, path: Path, file_format: str) -> None:
+    """Save under a temporary name, then rename: no half-written picture is ever found."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        image.save(part, format=file_format, quality=92)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_pair(folders: tuple[Path, Path], seed: list[int], size: int, file_format: str) -> None:
+    """Draw the pair of one seed and save both pictures."""
+    root, number = seed
+    name = f"pair_{number:04d}{SUFFIX[file_format]}"
+    # A seed of its own makes a pair the same, however many are drawn and by whichever worker.
+    for image, folder in zip(
+        draw_pair(np.random.default_rng([root, number]), size), folders, strict=True
+    ):
+        write(image, folder / name, file_format)
