@@ -97,7 +97,7 @@ def study(
             "random_state": seed,
         }
         catalogue = _load(root) if root else None
-        from skcomic.report import DRAWN, claim_folder, write_study
+        from skcomic.folder import DRAWN, claim_folder
 
         source = {"root": str(root)} if root else {"drawn_pairs": pairs}
         claim_folder(out, {**source, **asked}, root=root, force=force)
@@ -105,6 +105,7 @@ def study(
             catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
         from joblib import parallel_config
 
+        from skcomic.report import write_study
         from skcomic.study import run_study
 
         workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
@@ -271,7 +272,7 @@ def _plain_errors(out: Path | None) -> Iterator[None]:
     except KeyboardInterrupt:
         message = "stopped"
         if out is not None and out.is_dir():
-            from skcomic.report import finished_parts
+            from skcomic.folder import finished_parts
 
             parts = ", ".join(finished_parts(out))
             message += f"; the finished parts are in {out}: {parts or 'none yet'}"

@@ -12,6 +12,7 @@ from PIL import Image
 
 SKCOMIC = [sys.executable, "-m", "skcomic"]
 QUICK = ["--sizes", "12,10", "--candidates", "2", "--epochs", "1", "--final-epochs", "1"]
+QUICK += ["--jobs", "1"]
 
 
 def run(*arguments: object, **settings) -> subprocess.CompletedProcess[str]:

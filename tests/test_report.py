@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from skcomic import Study, TimeScoreDisplay, run_study
-from skcomic.report import claim_folder, finished_parts, write_study
+from skcomic.folder import claim_folder, finished_parts
+from skcomic.report import write_study
 
 SETTINGS = {"drawn_pairs": 24}
 
@@ -22,7 +23,9 @@ def stages(faces: pd.DataFrame) -> dict[str, Study]:
         if progress.finished:
             seen[progress.stage] = dataclasses.replace(progress.study)
 
-    run_study(faces, sizes=(12, 10), n_candidates=2, epochs=1, final_epochs=1, on_progress=keep)
+    run_study(
+        faces, sizes=(12, 10), n_candidates=2, epochs=1, final_epochs=1, n_jobs=1, on_progress=keep
+    )
     return seen
 
 

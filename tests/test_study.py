@@ -177,7 +177,7 @@ def test_positive_class(faces: pd.DataFrame) -> None:
 
 def test_three_classes_are_scored_by_macro_average(faces: pd.DataFrame) -> None:
     thirds = faces.assign(label=np.where(faces.pair < "pair_0012", faces.label, "others"))
-    study = run_study(thirds, **SMALL, n_jobs=2)
+    study = run_study(thirds, **SMALL, n_jobs=1)
     assert study.settings.positive is None
     assert study.pipeline["classify"].classes_.tolist() == ["comics", "faces", "others"]
     assert 0 <= study.test["f_score"] <= 1

@@ -114,7 +114,7 @@ def fibres(
     rng: np.random.Generator, around: Field, along: Field, locks: int
 ) -> tuple[Field, Field]:
     """Hair at angles `around` the crown and distances `along` it: (fine, in locks)."""
-    turns, steps = 1024, 64  # powers of two, so that a mask wraps an index
+    turns, steps = 1024, 128  # powers of two, so that a mask wraps an index
     column = np.floor(around * (turns / (2 * math.pi))).astype(np.intp) & (turns - 1)
     row = np.floor(along * (steps / 4)).astype(np.intp) & (steps - 1)
     place = row * turns + column

@@ -398,7 +398,7 @@ def paint_hair(canvas: Canvas, face: Face, rng: np.random.Generator, *, behind: 
     if style == "curly":
         fine, locks = noise(rng, u.shape, 60), noise(rng, u.shape, 16)
     thickness = {"short": 0.1, "curly": 0.26, "parted": 0.14}.get(style, 0.14)
-    frizz = {"curly": 0.05, "short": 0.02}.get(style, 0.012) * noise(rng, u.shape, 22)
+    frizz = {"curly": 0.035, "short": 0.02}.get(style, 0.012) * noise(rng, u.shape, 22)
     mass = face.skull(u, v) - thickness + frizz + (0.05 if style == "short" else 0.03) * locks
 
     if behind:
