@@ -74,7 +74,7 @@ def study(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
     seed: Annotated[int, typer.Option(help="Decides split, candidates and fits.")] = 0,
-    pairs: Annotated[int, typer.Option(help="Pairs to draw where there is no ROOT.")] = 300,
+    pairs: Annotated[int, typer.Option(help="Pairs to draw where there is no ROOT.")] = 240,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a former study in the same folder.")
     ] = False,
