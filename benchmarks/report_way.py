@@ -99,7 +99,8 @@ def search(
     frame = frame.sample(frac=1, random_state=0)
     n_test = len(frame) // 3
     n_validation = (len(frame) - n_test) // 3
-    parts = np.split(frame, [n_test, n_test + n_validation])
+    ends = n_test, n_test + n_validation
+    parts = frame[: ends[0]], frame[ends[0] : ends[1]], frame[ends[1] :]
     # The test images are read too, as in the report, though the search does not need them.
     _, validation_rows, rows = (read_rows(part.path, size) for part in parts)
     _, validation_targets, targets = (

@@ -19,7 +19,6 @@ from report_way import NETS, POSITIVE
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
 from skcomic import (
-    ARCHITECTURES,
     CostScorer,
     load_catalogue,
     make_comic_pipeline,
@@ -42,7 +41,8 @@ def search(
         classify__batch_size=batch_size,
         classify__random_state=0,
     )
-    nets = [dict(zip(ARCHITECTURES, _in_order(net), strict=True)) for net in NETS]
+    names = [f"classify__{name}" for name in ("first_units", "pooling", "n_conv")]
+    nets = [dict(zip(names, net, strict=True)) for net in NETS]
     grid = GridSearchCV(
         pipeline,
         [{name: [value] for name, value in net.items()} for net in nets],
@@ -65,14 +65,6 @@ def search(
             for i, params in enumerate(results["params"])
         ],
     }
-
-
-def _in_order(net: tuple[int, str, int]) -> tuple[int, str, int]:
-    """Check that the nets are written in the order of `ARCHITECTURES`."""
-    assert list(ARCHITECTURES) == [
-        f"classify__{name}" for name in ("first_units", "pooling", "n_conv")
-    ]
-    return net
 
 
 if __name__ == "__main__":

@@ -299,20 +299,22 @@ def estimate_footprint(
     n_sample = min(n_sample, len(catalogue))
     sample = np.linspace(0, len(catalogue) - 1, n_sample).astype(int)
     failures: list[tuple[str, str]] = []
-    start = time.perf_counter()
+    seconds = []
     for path in catalogue.path.iloc[sample]:
+        start = time.perf_counter()
         try:
             read_raster(path, (height, width))
         except ImageReadError as error:
             failures += error.failures
-    seconds = time.perf_counter() - start
+        seconds.append(time.perf_counter() - start)
     if failures:
         raise ImageReadError(failures, n_sample)
     return Footprint(
         n_images=len(catalogue),
         size=(height, width),
         n_bytes=len(catalogue) * height * width * np.dtype(np.float32).itemsize,
-        seconds=seconds * len(catalogue) / n_sample,
+        # The median, since the first image of all waits for Pillow to load its formats.
+        seconds=float(np.median(seconds)) * len(catalogue),
         n_sample=n_sample,
     )
 
