@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import docutils.core
+import docutils.nodes
 import pytest
 
 import skcomic
@@ -57,3 +59,12 @@ def test_readme_names_the_two_commands() -> None:
         'pip install ".[study]" && skcomic study',
         'pip install ".[tests]" && pytest -n 2',
     ]
+
+
+def test_readme_is_well_formed() -> None:
+    settings = {"report_level": 5, "halt_level": 2, "syntax_highlight": "none"}
+    document = docutils.core.publish_doctree(README.read_text(), settings_overrides=settings)
+    images = [node["uri"] for node in document.findall(docutils.nodes.image)]
+    assert len(images) == 2
+    for image in images:
+        assert (README.parent / image).is_file()

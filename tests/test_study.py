@@ -210,7 +210,7 @@ def test_too_little_memory_is_refused_with_the_figure(
 ) -> None:
     monkeypatch.setattr(skcomic.study, "available_memory", lambda: 10**9)
     with pytest.raises(
-        MemoryError, match=r"about 1\.3 GB of memory .* only 1\.0 GB are available"
+        MemoryError, match=r"about 2\.3 GB of memory .* only 1\.0 GB are available"
     ):
         run_study(faces, **SMALL, n_jobs=2)
 
