@@ -1,5 +1,6 @@
 """The command line: every option is an argument of a public function."""
 
+import errno
 import signal
 import sys
 from collections.abc import Iterator
@@ -279,5 +280,8 @@ def _plain_errors(out: Path | None) -> Iterator[None]:
         typer.echo(f"skcomic: {message}", err=True)
         raise typer.Exit(_STOPPED_BY_CTRL_C) from None
     except (ValueError, OSError, MemoryError, ImportError) as error:
-        typer.echo(f"skcomic: {error}", err=True)
+        advice = ""
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            advice = "; free some space or name a folder on another disk"
+        typer.echo(f"skcomic: {error}{advice}", err=True)
         raise typer.Exit(1) from error

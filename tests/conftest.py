@@ -1,8 +1,10 @@
 """Small real images for all tests; the real pairs where the environment names them."""
 
 import os
+import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -50,6 +52,22 @@ def stripes() -> tuple[np.ndarray, np.ndarray]:
     images[30:, :, ::2] += 0.7
     order = random.permutation(60)
     return images.reshape(60, 64)[order], labels[order]
+
+
+@pytest.fixture
+def largest_file() -> Callable[[int], AbstractContextManager[None]]:
+    """Refuse files of more than so many bytes: the nearest to a full disk without being root."""
+
+    @contextmanager
+    def limit(n_bytes: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit
 
 
 @pytest.fixture(autouse=True)

@@ -166,14 +166,9 @@ def test_empty_folders_are_filled(tmp_path: Path) -> None:
     assert len(contents(drawn)) == 2
 
 
-def test_failed_save_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_image: Image.Image, path: Path, **_options: object) -> None:
-        path.write_bytes(b"half a pict")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(Image.Image, "save", fail)
-    with pytest.raises(OSError, match="No space left"):
-        make_comic_faces(1, size=32, out_dir=tmp_path, random_state=0, n_jobs=1)
+def test_a_full_disk_names_the_file_and_leaves_none(tmp_path: Path, largest_file) -> None:
+    with largest_file(500), pytest.raises(OSError, match=r"cannot write it.*pair_0000\.jpg"):
+        make_comic_faces(1, size=64, out_dir=tmp_path, random_state=0, n_jobs=1)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

@@ -4,13 +4,11 @@ import hashlib
 import io
 import json
 import re
-import resource
 import sys
 import tarfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -576,18 +574,7 @@ def test_harmed_folder_is_not_taken_for_complete(release, tmp_path, harm):
         fetch(tmp_path)
 
 
-@contextmanager
-def largest_file(n_bytes: int) -> Iterator[None]:
-    """Make the system refuse to write more, as it does when the disk is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_full_disk_while_downloading_is_told_with_the_file(release, tmp_path):
+def test_full_disk_while_downloading_is_told_with_the_file(release, tmp_path, largest_file):
     with largest_file(4000), pytest.raises(OSError, match=rf"File too large.*{FACES}\.part"):
         fetch(tmp_path)
     assert (tmp_path / f"{FACES}.part").stat().st_size == 4000
@@ -596,7 +583,7 @@ def test_full_disk_while_downloading_is_told_with_the_file(release, tmp_path):
     assert_whole(tmp_path, release)
 
 
-def test_full_disk_while_unpacking_is_told_with_the_file(release, tmp_path):
+def test_full_disk_while_unpacking_is_told_with_the_file(release, tmp_path, largest_file):
     for name in (FACES, COMICS):
         (tmp_path / name).write_bytes(release.files[name])
     with largest_file(1000), pytest.raises(OSError, match=r"File too large.*faces/0\.jpg"):

@@ -104,24 +104,12 @@ def test_images_inside_the_results_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_names_the_file_and_leaves_the_former_one(
-    stages: dict[str, Study], tmp_path: Path
+    stages: dict[str, Study], tmp_path: Path, largest_file
 ) -> None:
-    import resource
-    import signal
-
     claim_folder(tmp_path, SETTINGS)
     write_study(stages["search"], tmp_path)
     before = (tmp_path / "figures" / "search.png").read_bytes()
-    # A limit on the size of files is what a process can set itself; the system refuses to
-    # write on, as it does on a full disk.
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-    try:
-        with pytest.raises(OSError, match=r"cannot write it.*search\.png"):
-            write_study(stages["search"], tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, ignored)
+    with largest_file(10_000), pytest.raises(OSError, match=r"cannot write it.*search\.png"):
+        write_study(stages["search"], tmp_path)
     assert (tmp_path / "figures" / "search.png").read_bytes() == before
     assert not list((tmp_path / "figures").glob(".*"))

@@ -5,6 +5,7 @@ Worker processes import this module, so it stays clear of scikit-learn, which ta
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from skcomic.datasets._drawing import (
     stroke,
     to_image,
 )
+from skcomic.folder import write_whole
 
 SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 SKIN = ["#f6d3bd", "#efc2a0", "#e0a884", "#c68b62", "#a06a45", "#7a4c31", "#593624"]
@@ -545,13 +547,10 @@ def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.I
 
 
 def write(image: Image.Image, path: Path, file_format: str) -> None:
-    """Save under a temporary name, then rename: no half-written picture is ever found."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        image.save(part, format=file_format, quality=92)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Save a picture, whole or not at all."""
+    content = io.BytesIO()
+    image.save(content, format=file_format, quality=92)
+    write_whole(path, content.getvalue())
 
 
 def write_pair(folders: tuple[Path, Path], seed: list[int], size: int, file_format: str) -> None:
