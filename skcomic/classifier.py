@@ -1,5 +1,6 @@
 """The classifier: the network of `build_convnet` with scikit-learn's manners."""
 
+import logging
 import random
 import time
 from collections.abc import Iterator
@@ -281,7 +282,7 @@ class ConvNetClassifier(KerasClassifier):
     def _fit_keras_model(self, X: Any, y: Any, **kwargs: Any) -> None:
         self._initialize_callbacks()
         cpu, wall = time.process_time(), time.perf_counter()
-        with _seeded(self._seed):
+        with _seeded(self._seed), _retracing_unremarked():
             super()._fit_keras_model(X, y, **kwargs)
         self.training_time_ = {
             "cpu_seconds": time.process_time() - cpu,
@@ -302,6 +303,21 @@ def _draw_seed(random_state: Any) -> int:
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(_LARGEST_SEED))
     return int(random_state)
+
+
+@contextmanager
+def _retracing_unremarked() -> Iterator[None]:
+    """Keep TensorFlow from warning that graphs are compiled anew: each fit has its own network."""
+
+    def is_remarkable(record: logging.LogRecord) -> bool:
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(is_remarkable)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_remarkable)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import copy
+import logging
 import os
 import pickle
 import random
@@ -198,6 +199,13 @@ def test_random_states_of_the_caller_are_left_alone(stripes) -> None:
         small_net(random_state=seed, epochs=1).fit(*stripes)
         assert (random.getstate(), np.random.get_state()[1].tobytes()) == states  # noqa: NPY002
         assert tf.random.uniform((3,)).numpy().tolist() == expected
+
+
+def test_many_fits_in_one_process_are_quiet(stripes, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(7):
+        small_net(epochs=1, batch_size=60).fit(*stripes)
+    assert caplog.records == []
+    assert logging.getLogger("tensorflow").filters == []
 
 
 def test_pickled_nets_predict_the_same(fitted: ConvNetClassifier, stripes) -> None:
