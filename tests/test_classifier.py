@@ -182,10 +182,15 @@ def test_the_same_seed_gives_the_same_weights(stripes, seed) -> None:
     assert weights_of(first) == weights_of(second)
 
 
-def test_other_seeds_and_no_seed_give_other_weights(stripes) -> None:
+def test_other_seeds_and_no_seed_give_other_weights_quietly(
+    stripes, caplog: pytest.LogCaptureFixture
+) -> None:
     seeds = [0, 1, np.random.RandomState(0), np.random.RandomState(1), None, None]
     fits = [weights_of(small_net(random_state=seed, epochs=1).fit(*stripes)) for seed in seeds]
     assert all(a != b for i, a in enumerate(fits) for b in fits[:i])
+    # TensorFlow warns of the graphs of five or more fits in one process, unless told not to.
+    assert caplog.records == []
+    assert logging.getLogger("tensorflow").filters == []
 
 
 def test_random_states_of_the_caller_are_left_alone(stripes) -> None:
@@ -199,13 +204,6 @@ def test_random_states_of_the_caller_are_left_alone(stripes) -> None:
         small_net(random_state=seed, epochs=1).fit(*stripes)
         assert (random.getstate(), np.random.get_state()[1].tobytes()) == states  # noqa: NPY002
         assert tf.random.uniform((3,)).numpy().tolist() == expected
-
-
-def test_many_fits_in_one_process_are_quiet(stripes, caplog: pytest.LogCaptureFixture) -> None:
-    for _ in range(7):
-        small_net(epochs=1, batch_size=60).fit(*stripes)
-    assert caplog.records == []
-    assert logging.getLogger("tensorflow").filters == []
 
 
 def test_pickled_nets_predict_the_same(fitted: ConvNetClassifier, stripes) -> None:
@@ -234,8 +232,7 @@ def test_image_too_small_is_said_before_training(stripes) -> None:
         small_net(n_conv=2).fit(rows, labels)
 
 
-@pytest.mark.parametrize("budget", ["1", "2"])
-def test_tensorflow_keeps_to_the_thread_budget_of_a_worker(budget: str) -> None:
+def test_tensorflow_keeps_to_the_thread_budget_of_a_worker() -> None:
     program = """
 import os
 from pathlib import Path
@@ -248,14 +245,14 @@ print([(task / "comm").read_text().strip() for task in tasks].count("tf_Compute"
 """
     result = subprocess.run(
         [sys.executable, "-c", program],
-        env=os.environ | {"OMP_NUM_THREADS": budget},
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=True,
     )
     left_behind, n_threads = result.stdout.splitlines()
     assert left_behind == "[]"
-    assert int(n_threads) <= int(budget)
+    assert int(n_threads) <= 1  # two cores would give two
 
 
 def test_tensorflow_is_imported_quietly_but_not_deaf() -> None:

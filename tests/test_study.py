@@ -105,43 +105,6 @@ def test_every_epoch_is_counted(study: Study, told: list[StudyProgress]) -> None
     assert max(progress.epochs for progress in told) == 13
 
 
-TIMES = ("cpu_seconds", "wall_seconds", "seconds", "stage_seconds")
-
-
-def without_times(value):
-    if isinstance(value, dict):
-        return {key: without_times(item) for key, item in value.items() if key not in TIMES}
-    return [without_times(item) for item in value] if isinstance(value, list) else value
-
-
-def test_same_seed_same_study_whatever_the_jobs(
-    study: Study, faces: pd.DataFrame, in_one_thread
-) -> None:
-    one, two = (in_one_thread(n_jobs) for n_jobs in (1, 2))
-    assert without_times(one) == without_times(two)
-    assert one["candidates"]
-    assert one["test"]["n"] == 16
-
-
-@pytest.fixture(scope="module")
-def in_one_thread(faces_dir, tmp_path_factory):
-    """Run the command line in a process of its own whose TensorFlow has one thread."""
-    import os
-    import subprocess
-    import sys
-
-    def run(n_jobs: int):
-        out = tmp_path_factory.mktemp("one_thread") / "out"
-        command = [sys.executable, "-m", "skcomic", "study", str(faces_dir), "--out", str(out)]
-        command += ["--sizes", "16,12", "--candidates", "2", "--epochs", "2"]
-        command += ["--final-epochs", "3", "--cost", "multiply_adds", "--jobs", str(n_jobs)]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        subprocess.run(command, env=environment, check=True, capture_output=True)
-        return json.loads((out / "study.json").read_text())
-
-    return run
-
-
 def test_pairs_never_straddle(faces: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = {}
 
