@@ -100,8 +100,8 @@ def study(
         catalogue = _load(root) if root else None
         from skcomic.folder import DRAWN, claim_folder
 
-        source = {"root": str(root)} if root else {"drawn_pairs": pairs}
-        claim_folder(out, {**source, **asked}, root=root, force=force)
+        settings = {**({"root": str(root)} if root else {"drawn_pairs": pairs}), **asked}
+        claim_folder(out, settings, root=root, force=force)
         if catalogue is None:
             catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
         from joblib import parallel_config
@@ -110,7 +110,7 @@ def study(
         from skcomic.study import run_study
 
         workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
-        with workers, _Follower(console, out) as follower:
+        with workers, _Follower(console, out, settings) as follower:
             result = run_study(catalogue, n_jobs=jobs, on_progress=follower, **asked)
         write_study(result, out)
         _print_result(console, result)
@@ -171,9 +171,10 @@ def _leave_interrupts_to_parent() -> None:
 class _Follower:
     """Follows a study: a bar on a terminal, lines elsewhere; writes each part as it is done."""
 
-    def __init__(self, console: Console, out: Path) -> None:
+    def __init__(self, console: Console, out: Path, settings: dict[str, Any]) -> None:
         self.console = console
         self.out = out
+        self.settings = settings
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -193,11 +194,14 @@ class _Follower:
         self.bar.stop()
 
     def __call__(self, progress: "StudyProgress") -> None:
+        from skcomic.folder import begin_parts
         from skcomic.report import write_study
 
         self.bar.update(self.task, completed=progress.epochs, total=progress.total_epochs)
         if not progress.finished:
             return
+        if progress.stage == "split":  # the settings make sense, and so do the images
+            begin_parts(self.out, self.settings)
         write_study(progress.study, self.out)
         for line in _tell_stage(progress.stage, progress.study):
             self.console.print(line)

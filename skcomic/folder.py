@@ -22,6 +22,9 @@ def claim_folder(
 ) -> None:
     """Make the folder of a study, and mark it as such.
 
+    Nothing of a former study is deleted yet but the images that it drew: a mistake in the
+    settings is found only later. `begin_parts` does that.
+
     Parameters
     ----------
     out : Path
@@ -31,7 +34,8 @@ def claim_folder(
     root : Path, default=None
         The folder of images.
     force : bool, default=False
-        Whether a former study in the folder is deleted. Other files are never touched.
+        Whether a former study in the folder may be overwritten. Other files are never touched,
+        and a study that has no finished part may always be.
 
     Raises
     ------
@@ -53,16 +57,30 @@ def claim_folder(
                 f"{str(out)!r} holds files that are no study's; name another folder for the "
                 "results"
             )
-        if not force:
+        if finished_parts(out) and not force:
             raise FileExistsError(
                 f"{str(out)!r} holds a study already; name another folder with --out, or "
                 "overwrite that study with --force"
             )
-        for name in _PARTS:
-            (out / name).unlink(missing_ok=True)
         if (out / DRAWN).exists():
             shutil.rmtree(out / DRAWN)
     (out / "figures").mkdir(parents=True, exist_ok=True)
+    if not (out / _MARK).exists():
+        write_whole(out / _MARK, json.dumps(settings, indent=1))
+
+
+def begin_parts(out: Path, settings: dict[str, Any]) -> None:
+    """Delete the parts of a former study and note the settings of the one that begins.
+
+    Parameters
+    ----------
+    out : Path
+        A folder from `claim_folder`.
+    settings : dict
+        As for `claim_folder`.
+    """
+    for name in _PARTS:
+        (out / name).unlink(missing_ok=True)
     write_whole(out / _MARK, json.dumps(settings, indent=1))
 
 

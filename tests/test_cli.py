@@ -78,6 +78,23 @@ def test_a_second_study_in_the_same_folder(drawn_study: tuple[Path, str]) -> Non
     assert (out / "study.json").read_bytes() == before
 
 
+def test_a_mistake_costs_no_former_study(
+    drawn_study: tuple[Path, str], faces_dir: Path, tmp_path: Path
+) -> None:
+    out, _ = drawn_study
+    before = (out / "study.json").read_bytes()
+    with pytest.raises(SystemExit):
+        app(["study", str(faces_dir), "--out", str(out), "--force", "--positive", "dogs"])
+    assert (out / "study.json").read_bytes() == before
+
+    # Nor does it stand in the way of the same command put right.
+    for positive, code in (("dogs", 1), ("faces", 0)):
+        command = ["study", str(faces_dir), "--out", str(tmp_path / "out"), *QUICK]
+        with pytest.raises(SystemExit) as ended:
+            app([*command, "--jobs", "1", "--positive", positive])
+        assert ended.value.code == code
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

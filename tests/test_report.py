@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from skcomic import Study, TimeScoreDisplay, run_study
-from skcomic.folder import claim_folder, finished_parts
+from skcomic.folder import begin_parts, claim_folder, finished_parts
 from skcomic.report import write_study
 
 SETTINGS = {"drawn_pairs": 24}
@@ -83,10 +83,17 @@ def test_another_study_is_overwritten_only_by_force(
         claim_folder(tmp_path, SETTINGS)
     assert finished_parts(tmp_path)
 
-    claim_folder(tmp_path, SETTINGS, force=True)
-    assert finished_parts(tmp_path) == []
+    claim_folder(tmp_path, {"drawn_pairs": 9}, force=True)
     assert not (tmp_path / "drawn").exists()
+    assert finished_parts(tmp_path)  # until it is sure that the new study can begin
+    assert json.loads((tmp_path / "settings.json").read_text()) == SETTINGS
+
+    begin_parts(tmp_path, {"drawn_pairs": 9})
+    assert finished_parts(tmp_path) == []
+    assert json.loads((tmp_path / "settings.json").read_text()) == {"drawn_pairs": 9}
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+    claim_folder(tmp_path, SETTINGS)  # a study without a finished part is in nobody's way
 
 
 def test_what_is_no_study_is_never_touched(tmp_path: Path) -> None:
