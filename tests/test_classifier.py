@@ -61,7 +61,7 @@ def test_tells_of_its_training(fitted: ConvNetClassifier) -> None:
 def test_time_does_not_count_other_processes_or_waiting(stripes) -> None:
     class Nap(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            time.sleep(0.5)
+            time.sleep(0.75)
 
     net = small_net(epochs=4, callbacks=[Nap()]).fit(*stripes)
     waiting = net.training_time_["wall_seconds"] - net.training_time_["cpu_seconds"]
