@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from skcomic.folder import DRAWN, begin_parts, claim_folder, finished_parts
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -98,21 +100,17 @@ def study(
             "random_state": seed,
         }
         catalogue = _load(root) if root else None
-        from skcomic.folder import DRAWN, claim_folder
-
         settings = {**({"root": str(root)} if root else {"drawn_pairs": pairs}), **asked}
         claim_folder(out, settings, root=root, force=force)
         if catalogue is None:
             catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
         from joblib import parallel_config
 
-        from skcomic.report import write_study
         from skcomic.study import run_study
 
         workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
         with workers, _Follower(console, out, settings) as follower:
             result = run_study(catalogue, n_jobs=jobs, on_progress=follower, **asked)
-        write_study(result, out)
         _print_result(console, result)
         console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
 
@@ -194,7 +192,6 @@ class _Follower:
         self.bar.stop()
 
     def __call__(self, progress: "StudyProgress") -> None:
-        from skcomic.folder import begin_parts
         from skcomic.report import write_study
 
         self.bar.update(self.task, completed=progress.epochs, total=progress.total_epochs)
@@ -277,8 +274,6 @@ def _plain_errors(out: Path | None) -> Iterator[None]:
     except KeyboardInterrupt:
         message = "stopped"
         if out is not None and out.is_dir():
-            from skcomic.folder import finished_parts
-
             parts = ", ".join(finished_parts(out))
             message += f"; the finished parts are in {out}: {parts or 'none yet'}"
         typer.echo(f"skcomic: {message}", err=True)
