@@ -1,16 +1,16 @@
 """The classifier: the network of `build_convnet` with scikit-learn's manners."""
 
-import logging
-import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import ClassifierTags, Tags
+from sklearn.utils import ClassifierTags, Tags, check_consistent_length
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -19,14 +19,23 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skcomic._tensorflow import KerasClassifier, keras, tf_get_seed, tf_set_seed
-from skcomic.convnet import Pooling, build_convnet, count_multiply_adds
+from skcomic._estimator import EstimatorMixin, Sides, visual_block, with_callbacks
+from skcomic._tensorflow import KerasClassifier, keras
+from skcomic._training import (
+    EpochTasks,
+    create_state,
+    draw_seed,
+    hold_out,
+    released,
+    retracing_unremarked,
+    seeded,
+)
+from skcomic.convnet import ImageShape, Pooling, build_convnet, count_multiply_adds, net_name
 
 _PREDICTION_BATCH = 128
-_LARGEST_SEED = np.iinfo(np.int32).max
 
 
-class ConvNetClassifier(KerasClassifier):
+class ConvNetClassifier(EstimatorMixin, KerasClassifier):
     """A small convolutional network on rows of grey pixels.
 
     The rows are what `ImageVectorizer` makes. The network is a dense layer at each pixel,
@@ -44,8 +53,10 @@ class ConvNetClassifier(KerasClassifier):
         Filters of each convolution.
     kernel_size : int, default=3
         Side of the filters, in pixels.
-    image_shape : (int, int), default=None
-        Height and width of the images in the rows; None: they are square.
+    image_shape : (int, int), "pad" or None, default=None
+        Height and width of the images in the rows. None: they are square. "pad": a row may
+        have any length, for example pixels and other numbers; zeros are put after it up to
+        the next square.
     epochs : int, default=25
         Passes over the training images.
     batch_size : int, default=50
@@ -54,6 +65,16 @@ class ConvNetClassifier(KerasClassifier):
         Step size of Adam.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss; "balanced": inverse to its frequency.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the network of the last `fit`, for `epochs` more.
+    early_stopping : bool, default=False
+        Whether to hold some of the training images out, and to stop when the loss on them no
+        longer falls. The weights of the best epoch are kept.
+    validation_fraction : float, default=0.1
+        The share of the training images that early stopping holds out. Each class gives its
+        share; images of one group stay together where `fit` is given groups.
+    n_iter_no_change : int, default=10
+        Early stopping waits for so many epochs without a lower loss.
     callbacks : list of keras.callbacks.Callback, default=None
         Are told of every epoch and batch of training.
     verbose : int, default=0
@@ -71,16 +92,22 @@ class ConvNetClassifier(KerasClassifier):
     history_ : dict of str to list of float
         Loss, precision and recall after each epoch. For two classes these are of
         ``classes_[1]``, for more they are micro averages, on the images of training as the
-        epoch went on.
+        epoch went on. Early stopping adds those of the images held out, ``val_loss`` and so on.
+    n_iter_ : int
+        Epochs of training, also those after the best one where training stopped early.
     training_time_ : dict of str to float
-        `cpu_seconds` and `wall_seconds` of the last training, without the building of the
-        network. CPU seconds are those of all threads of the process.
+        `cpu_seconds` and `wall_seconds` of training, without the building of the network. CPU
+        seconds are those of all threads of the process.
     multiply_adds_ : int
         Multiplications of one image's forward pass, times images, times epochs.
     n_parameters_ : int
         Trainable weights.
+    n_classes_ : int
+        Number of classes.
     n_features_in_ : int
         Pixels per row.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where the rows were a DataFrame with such.
 
     See Also
     --------
@@ -92,6 +119,12 @@ class ConvNetClassifier(KerasClassifier):
     scikeras 0.13 is no longer maintained. Where it and today's scikit-learn disagree (it is
     not taken for a classifier, so that folds are not stratified; the shape of one sample's
     probabilities; label types; seeds), this class goes scikit-learn's way.
+
+    With `warm_start` and `partial_fit` the network is trained in several goes: `history_`,
+    `n_iter_`, `training_time_` and `multiply_adds_` are of all of them.
+
+    Networks that are trained in threads of one process take turns, since Keras draws its
+    random numbers from generators of the process.
 
     Examples
     --------
@@ -111,16 +144,34 @@ class ConvNetClassifier(KerasClassifier):
     classes_: np.ndarray
     model = None
     build_fn = None
-    warm_start = False
     loss = None
-    _tags: dict[str, Any] = {}  # noqa: RUF012
-    _user_params = frozenset(
-        {"first_units", "pooling", "n_conv", "filters", "kernel_size", "image_shape"}
-    )
+    _tags: ClassVar[dict[str, Any]] = {}
+    _user_params = (
+        "first_units", "pooling", "n_conv", "filters", "kernel_size", "image_shape",
+    )  # fmt: skip
     _keras_build_fn = staticmethod(build_convnet)
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "first_units": [Interval(Integral, 1, None, closed="left")],
+        "pooling": [StrOptions({"average", "max"})],
+        "n_conv": [Interval(Integral, 1, None, closed="left")],
+        "filters": [Interval(Integral, 1, None, closed="left")],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "image_shape": [Sides(), StrOptions({"pad"}), None],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "warm_start": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "callbacks": [list, None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state", np.random.Generator],
+    }
+
     _get_param_names: Any = classmethod(BaseEstimator._get_param_names.__func__)
-    set_params = BaseEstimator.set_params
     __repr__ = BaseEstimator.__repr__
     score = ClassifierMixin.score
 
@@ -132,11 +183,15 @@ class ConvNetClassifier(KerasClassifier):
         n_conv: int = 1,
         filters: int = 32,
         kernel_size: int = 3,
-        image_shape: tuple[int, int] | None = None,
+        image_shape: ImageShape = None,
         epochs: int = 25,
         batch_size: int = 50,
         learning_rate: float = 0.001,
         class_weight: Any = None,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
         callbacks: list[Any] | None = None,
         verbose: int = 0,
         random_state: Any = None,
@@ -151,11 +206,19 @@ class ConvNetClassifier(KerasClassifier):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "ConvNetClassifier":
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
+    ) -> "ConvNetClassifier":
         """Build the network and train it.
 
         Parameters
@@ -165,7 +228,10 @@ class ConvNetClassifier(KerasClassifier):
         y : array-like of shape (n_images,)
             Labels of any type: strings, ints, booleans, objects.
         sample_weight : array-like of shape (n_images,), default=None
-            Weight of each image in the loss; not changed.
+            Weight of each image in the loss; not changed. Images of weight 0 are left out.
+        groups : array-like of shape (n_images,), default=None
+            Images of one group are not parted when early stopping holds some out; without
+            early stopping of no effect.
 
         Returns
         -------
@@ -175,11 +241,65 @@ class ConvNetClassifier(KerasClassifier):
         Raises
         ------
         ValueError
-            If the labels are of one class only, or the rows do not fit the network.
+            If the labels are of one class only, the rows do not fit the network, or
+            `warm_start` cannot go on from the last network.
         """
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float32, copy=True)
-        return super().fit(X, y, sample_weight=sample_weight)
+        afresh = not (self.warm_start and self.__sklearn_is_fitted__())
+        X, y, sample_weight, groups = self._take_in(X, y, sample_weight, groups, afresh=afresh)
+        held_out = None
+        if self.early_stopping:
+            held_out = hold_out(y, groups, self.validation_fraction, self._seed)
+        with self._fit_task(X, y, n_subtasks=self.epochs) as task:
+            told = [EpochTasks(self, task)] if task else []
+            return self._train(X, y, sample_weight, self.epochs, held_out, told)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> "ConvNetClassifier":
+        """Train for one epoch on some of the images, for data that memory does not hold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, height * width)
+            Rows of pixels.
+        y : array-like of shape (n_images,)
+            Labels; not all classes need be among them.
+        classes : array-like of shape (n_classes,), default=None
+            All labels of all calls; must be given at the first one.
+        sample_weight : array-like of shape (n_images,), default=None
+            Weight of each image in the loss; not changed.
+
+        Returns
+        -------
+        self : ConvNetClassifier
+            The classifier, trained a little more.
+
+        Raises
+        ------
+        ValueError
+            If `classes` is missing at the first call or others than before; with
+            ``early_stopping=True`` or ``class_weight="balanced"``, which need all images.
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit has no images to hold out: set early_stopping=False")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "partial_fit cannot know how frequent the classes are: give class_weight as a "
+                "dict instead of 'balanced' (sklearn.utils.compute_class_weight makes one)"
+            )
+        afresh = not self.__sklearn_is_fitted__()
+        if classes is None and afresh:
+            raise ValueError("classes must be passed on the first call to partial_fit")
+        if classes is not None:
+            classes = np.unique(classes)
+            if not afresh and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"classes={classes.tolist()} are not those of the first call to "
+                    f"partial_fit, {self.classes_.tolist()}"
+                )
+        X, y, sample_weight, _ = self._take_in(X, y, sample_weight, classes=classes, afresh=afresh)
+        return self._train(X, y, sample_weight, n_epochs=1)
 
     def predict(self, X: Any) -> np.ndarray:
         """Tell the most probable class of each image.
@@ -230,7 +350,15 @@ class ConvNetClassifier(KerasClassifier):
         tags.target_tags.required = True
         return tags
 
-    # What follows are the steps of scikeras' own `fit` and `predict` that are done otherwise.
+    @property
+    def net_name(self) -> str:
+        """Name of the network, ``{first_units}_{pooling}_{n_conv}``."""
+        return net_name(self.get_params())
+
+    def _sk_visual_block_(self) -> Any:
+        return visual_block(self, f"{type(self).__name__} {self.net_name}")
+
+    # What follows are the steps of training; some have the names that scikeras calls them by.
 
     @property
     def target_encoder(self) -> LabelBinarizer:
@@ -250,12 +378,13 @@ class ConvNetClassifier(KerasClassifier):
         return X, y
 
     def _initialize(self, X: Any, y: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        self._seed = _draw_seed(self.random_state)
-        self._random_state = None  # scikeras' own way of seeding stays off: see `_seeded`
         X, y = self._validate_data(X, y, reset=True)
-        given = y if self.classes_ is None else self.classes_
-        self.target_encoder_ = self.target_encoder.fit(given)
-        self.feature_encoder_ = self.feature_encoder.fit(X)
+        self._begin(y)
+        return X, y
+
+    def _begin(self, labels: Any) -> None:
+        """Build the network for these labels, not trained yet."""
+        self.target_encoder_ = self.target_encoder.fit(labels)
         self.classes_ = self.target_encoder_.classes_
         self.n_classes_ = len(self.classes_)
         if self.n_classes_ < 2:
@@ -263,9 +392,37 @@ class ConvNetClassifier(KerasClassifier):
                 f"all labels are of one class, '{self.classes_[0]}': a classifier needs two or "
                 "more"
             )
-        self.model_ = self._build_keras_model()
+        self._seed = draw_seed(self.random_state)
+        self._random_state = None  # scikeras' own way of seeding stays off: see `seeded`
+        self._built_as = self._topology()
+        with seeded(self._seed):
+            self.model_ = self._build_keras_model()
+        self.model_.compile(**self._get_compile_kwargs())
+        create_state(self.model_)
         self.n_parameters_ = self.model_.count_params()
-        return X, y
+        self.history_: dict[str, list[float]] = {}
+        self.n_iter_ = 0
+        self.training_time_ = {"cpu_seconds": 0.0, "wall_seconds": 0.0}
+        self.multiply_adds_ = 0
+
+    def _topology(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._user_params}
+
+    def _check_goes_on(self, y: np.ndarray) -> None:
+        """Make sure that these labels can be learnt by the network that is there."""
+        if unseen := sorted(set(np.unique(y)) - set(self.classes_)):
+            raise ValueError(
+                f"labels {unseen} are none of the classes that the network was built for, "
+                f"{self.classes_.tolist()}"
+            )
+        changed = [
+            name for name, value in self._topology().items() if value != self._built_as[name]
+        ]
+        if changed:
+            raise ValueError(
+                f"training cannot go on with another {changed[0]} than the network was built "
+                "with; set warm_start=False and fit again, or clone the classifier"
+            )
 
     def _get_compile_kwargs(self) -> dict[str, Any]:
         kind = "binary" if self.n_classes_ == 2 else "categorical"
@@ -275,63 +432,81 @@ class ConvNetClassifier(KerasClassifier):
             "metrics": ["precision", "recall"],
         }
 
-    def _build_keras_model(self) -> "keras.Model":
-        with _seeded(self._seed):
-            return super()._build_keras_model()
+    def _take_in(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        *,
+        classes: Any = None,
+        afresh: bool,
+    ) -> tuple[np.ndarray, np.ndarray, Any, Any]:
+        """Check the data, leave out what weighs nothing, and have the network ready."""
+        X, y = self._validate_data(X, y, reset=afresh)
+        if groups is not None:
+            groups = column_or_1d(groups)
+            check_consistent_length(X, groups)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float32, ensure_non_negative=True
+            )
+            counts = sample_weight > 0
+            if not counts.any():
+                raise ValueError("all sample weights are zero: there is nothing to train on")
+            X, y, sample_weight, groups = _rows(counts, X, y, sample_weight, groups)
+        if afresh:
+            self._begin(y if classes is None else classes)
+        self._check_goes_on(y)
+        if self.class_weight is not None:
+            weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            weights = weights[np.searchsorted(self.classes_, y)].astype(np.float32)
+            sample_weight = weights if sample_weight is None else weights * sample_weight
+        return X, y, sample_weight, groups
 
-    def _fit_keras_model(self, X: Any, y: Any, **kwargs: Any) -> None:
-        self._initialize_callbacks()
-        cpu, wall = time.process_time(), time.perf_counter()
-        with _seeded(self._seed), _retracing_unremarked():
-            super()._fit_keras_model(X, y, **kwargs)
-        self.training_time_ = {
-            "cpu_seconds": time.process_time() - cpu,
-            "wall_seconds": time.perf_counter() - wall,
-        }
-        self._fit_callbacks: list[Any] = []  # Keras hangs the model on them
-        self._predict_callbacks: list[Any] = []
-        n_epochs = len(self.history_["loss"])
-        self.multiply_adds_ = count_multiply_adds(self.model_) * len(X) * n_epochs
+    def _train(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None,
+        n_epochs: int,
+        held_out: np.ndarray | None = None,
+        told: Sequence[Any] = (),
+    ) -> "ConvNetClassifier":
+        """Train the network that is there for some more epochs."""
+        data = X, self.target_encoder_.transform(y), sample_weight
+        callbacks, validation = [*(self.callbacks or []), *told], None
+        if held_out is not None:
+            validation = tuple(part for part in _rows(held_out, *data) if part is not None)
+            data = _rows(~held_out, *data)
+            callbacks.append(
+                keras.callbacks.EarlyStopping(
+                    "val_loss", patience=int(self.n_iter_no_change), restore_best_weights=True
+                )
+            )
+        self.model_.optimizer.learning_rate = self.learning_rate
+        with seeded(self._seed + self.n_iter_), retracing_unremarked(), released(callbacks):
+            cpu, wall = time.process_time(), time.perf_counter()
+            history = self.model_.fit(
+                *data[:2],
+                sample_weight=data[2],
+                batch_size=int(self.batch_size),
+                initial_epoch=self.n_iter_,
+                epochs=self.n_iter_ + int(n_epochs),
+                validation_data=validation,
+                callbacks=callbacks,
+                verbose=int(self.verbose),
+            ).history
+            self.training_time_ = {
+                "cpu_seconds": self.training_time_["cpu_seconds"] + time.process_time() - cpu,
+                "wall_seconds": self.training_time_["wall_seconds"] + time.perf_counter() - wall,
+            }
+        for key, values in history.items():
+            self.history_.setdefault(key, []).extend(float(value) for value in values)
+        self.multiply_adds_ += count_multiply_adds(self.model_) * len(data[0]) * len(values)
+        self.n_iter_ += len(values)
+        return self
 
 
-def _draw_seed(random_state: Any) -> int:
-    """Make of any kind of random state the int that Keras and TensorFlow want."""
-    if random_state is None:
-        return int(np.random.default_rng().integers(_LARGEST_SEED))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(_LARGEST_SEED))
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(_LARGEST_SEED))
-    return int(random_state)
-
-
-@contextmanager
-def _retracing_unremarked() -> Iterator[None]:
-    """Keep TensorFlow from warning that graphs are compiled anew: each fit has its own network."""
-
-    def is_remarkable(record: logging.LogRecord) -> bool:
-        return "triggered tf.function retracing" not in record.getMessage()
-
-    logger = logging.getLogger("tensorflow")
-    logger.addFilter(is_remarkable)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_remarkable)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed all that Keras draws from, and leave the caller's generators as they were.
-
-    scikeras does this too, but also switches TensorFlow to deterministic operations: on a
-    processor the weights are the same without, and its input pipeline is slower and chatters.
-    """
-    python, numpy, tensorflow = random.getstate(), np.random.get_state(), tf_get_seed()  # noqa: NPY002
-    keras.utils.set_random_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        tf_set_seed(tensorflow)
+def _rows(mask: np.ndarray, *parts: Any) -> tuple[Any, ...]:
+    return tuple(None if part is None else part[mask] for part in parts)

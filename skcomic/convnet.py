@@ -7,6 +7,7 @@ from typing import Any, Literal
 from skcomic._tensorflow import keras
 
 Pooling = Literal["average", "max"]
+ImageShape = tuple[int, int] | Literal["pad"] | None
 
 _POOL = 2
 
@@ -45,7 +46,7 @@ def build_convnet(
     n_conv: int = 1,
     filters: int = 32,
     kernel_size: int = 3,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: ImageShape = None,
 ) -> "keras.Model":
     """Build the network, not compiled: rows of pixels in, class probabilities out.
 
@@ -66,8 +67,10 @@ def build_convnet(
         Filters of each convolution.
     kernel_size : int, default=3
         Side of the filters, in pixels.
-    image_shape : (int, int), default=None
-        Height and width that a row is reshaped to; None is a square.
+    image_shape : (int, int), "pad" or None, default=None
+        Height and width that a row is reshaped to. None: the row is a square image. "pad": the
+        row may have any length; zeros are put after it up to the next square that is large
+        enough for the network.
 
     Returns
     -------
@@ -81,11 +84,17 @@ def build_convnet(
         If a row does not make up such an image, or if the image is too small for that many
         convolutions.
     """
-    height, width = _image_shape(meta["n_features_in_"], image_shape)
+    n_pixels = int(meta["n_features_in_"])
+    height, width = _image_shape(n_pixels, image_shape, n_conv, kernel_size)
     check_depth(height, width, n_conv, kernel_size)
     pool = {"average": keras.layers.AveragePooling2D, "max": keras.layers.MaxPooling2D}[pooling]
-    layers = [
-        keras.Input((height * width,)),
+    layers = [keras.Input((n_pixels,))]
+    if n_missing := height * width - n_pixels:
+        layers += [
+            keras.layers.Reshape((n_pixels, 1)),
+            keras.layers.ZeroPadding1D((0, n_missing)),
+        ]
+    layers += [
         keras.layers.Reshape((height, width, 1)),
         keras.layers.Dense(first_units, activation="relu"),
     ]
@@ -150,12 +159,18 @@ def check_depth(height: int, width: int, n_conv: int, kernel_size: int = 3) -> N
             )
 
 
-def _image_shape(n_pixels: int, image_shape: tuple[int, int] | None) -> tuple[int, int]:
+def _image_shape(
+    n_pixels: int, image_shape: ImageShape, n_conv: int, kernel_size: int
+) -> tuple[int, int]:
+    if image_shape == "pad":
+        side = max(math.ceil(math.sqrt(n_pixels)), _smallest_side(n_conv, kernel_size))
+        return side, side
     if image_shape is None:
         side = math.isqrt(n_pixels)
         if side * side != n_pixels:
             raise ValueError(
-                f"rows of {n_pixels} pixels are no square image; give image_shape=(height, width)"
+                f"rows of {n_pixels} pixels are no square image; give image_shape=(height, "
+                'width), or "pad" if they are no images'
             )
         return side, side
     height, width = image_shape
@@ -165,3 +180,10 @@ def _image_shape(n_pixels: int, image_shape: tuple[int, int] | None) -> tuple[in
             f"{n_pixels}; give it the size that the images were resized to"
         )
     return height, width
+
+
+def _smallest_side(n_conv: int, kernel_size: int) -> int:
+    side = 1
+    for _ in range(n_conv):
+        side = side * _POOL + kernel_size - 1
+    return side

@@ -5,12 +5,13 @@ from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
+from skcomic._estimator import refuse_misspelt
 from skcomic.classifier import ConvNetClassifier
 from skcomic.vectorizer import ImageVectorizer
 
@@ -42,14 +43,20 @@ def make_comic_pipeline(**parameters: Any) -> Pipeline:
     pipeline : Pipeline
         Not fitted.
 
+    Raises
+    ------
+    ValueError
+        If there is no such parameter; the nearest valid name is offered.
+
     Examples
     --------
     >>> from skcomic import make_comic_pipeline
     >>> make_comic_pipeline(vectorize__size=32)["vectorize"]
     ImageVectorizer(size=32)
     """
-    steps = [("vectorize", ImageVectorizer()), ("classify", ConvNetClassifier())]
-    return Pipeline(steps).set_params(**parameters)
+    pipeline = Pipeline([("vectorize", ImageVectorizer()), ("classify", ConvNetClassifier())])
+    refuse_misspelt(parameters, pipeline)
+    return pipeline.set_params(**parameters)
 
 
 class CostScorer:
@@ -329,8 +336,12 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
     def _run_search(
         self, evaluate_candidates: Callable[..., Any], *, callback_ctx: Any = None
     ) -> None:
+        candidates = self.draw_candidates()
+        for candidate in candidates:
+            refuse_misspelt(candidate, clone(self.estimator).set_params(**candidate))
+
         def evaluate_balanced(_unbalanced: ParameterSampler, **context: Any) -> Any:
-            return evaluate_candidates(self.draw_candidates(), **context)
+            return evaluate_candidates(candidates, **context)
 
         # scikit-learn 1.9 looks for `callback_ctx` in this signature; before, there was none.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}

@@ -11,12 +11,13 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skcomic._estimator import EstimatorMixin, Sides, with_callbacks
 from skcomic.images import RESAMPLING, ImageReadError, PathLike, Resample, read_raster
 
 WHITE = 255
 
 
-class ImageVectorizer(TransformerMixin, BaseEstimator):
+class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
     """Turn paths of image files into rows of grey pixels.
 
     Each image is decoded, turned grey, resized, divided by 255 and flattened, row by row
@@ -57,7 +58,7 @@ class ImageVectorizer(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "size": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "size": [Interval(Integral, 1, None, closed="left"), Sides()],
         "resample": [StrOptions(set(RESAMPLING))],
         "n_jobs": [Integral, None],
     }
@@ -73,8 +74,9 @@ class ImageVectorizer(TransformerMixin, BaseEstimator):
         self.resample = resample
         self.n_jobs = n_jobs
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> "ImageVectorizer":  # noqa: ARG002
+    def fit(self, X: Any, y: Any = None) -> "ImageVectorizer":
         """Check the parameters and the kind of the input; nothing is learnt.
 
         Parameters
@@ -89,8 +91,8 @@ class ImageVectorizer(TransformerMixin, BaseEstimator):
         self : ImageVectorizer
             The transformer itself.
         """
-        _height_and_width(self.size)
-        _list_paths(X)
+        with self._fit_task(X, y):
+            _list_paths(X)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -171,11 +173,8 @@ def _decode_into(
 
 
 def _height_and_width(size: Any) -> tuple[int, int]:
-    sides = (size, size) if isinstance(size, Integral) else size
-    is_pair = isinstance(sides, tuple | list) and len(sides) == 2
-    if not is_pair or not all(isinstance(side, Integral) and int(side) > 0 for side in sides):
-        raise ValueError(f"size must be a positive int or a pair (height, width), not {size!r}")
-    return int(sides[0]), int(sides[1])
+    height, width = (size, size) if isinstance(size, Integral) else size
+    return int(height), int(width)
 
 
 def _list_paths(X: Any) -> list[PathLike]:

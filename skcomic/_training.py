@@ -1,0 +1,151 @@
+"""What surrounds the training of one network: its turn, its seed, its hold-out, its callbacks."""
+
+import logging
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+
+from skcomic._tensorflow import keras, tf_get_seed, tf_set_seed
+from skcomic.catalogue import deal_out_pairs
+
+_LARGEST_SEED = np.iinfo(np.int32).max
+_TURN = threading.RLock()
+
+
+def draw_seed(random_state: Any) -> int:
+    """Make of any kind of random state the int that Keras and TensorFlow want."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(_LARGEST_SEED))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(_LARGEST_SEED))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(_LARGEST_SEED))
+    return int(random_state)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed all that Keras draws from, and leave the caller's generators as they were.
+
+    scikeras does this too, but also switches TensorFlow to deterministic operations: on a
+    processor the weights are the same without, and its input pipeline is slower and chatters.
+
+    The generators belong to the process: networks that are trained in threads of one process
+    (joblib's threading backend) take turns, or each would draw from the other's seed.
+    """
+    with _TURN:
+        python, numpy, tensorflow = random.getstate(), np.random.get_state(), tf_get_seed()  # noqa: NPY002
+        keras.utils.set_random_seed(seed % _LARGEST_SEED)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+            tf_set_seed(tensorflow)
+
+
+@contextmanager
+def retracing_unremarked() -> Iterator[None]:
+    """Keep TensorFlow from warning that graphs are compiled anew: each fit has its own network."""
+
+    def is_remarkable(record: logging.LogRecord) -> bool:
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(is_remarkable)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_remarkable)
+
+
+def create_state(model: "keras.Model") -> None:
+    """Create the variables of a compiled model's optimizer and metrics.
+
+    Keras would do so while it compiles the first step of training, which TensorFlow then
+    compiles twice: half of what a short training takes.
+    """
+    model.optimizer.build(model.trainable_variables)
+    nothing = np.zeros((1, *model.layers[-1].output.shape[1:]), np.float32)
+    model.compute_metrics(None, nothing, nothing)
+    model.reset_metrics()
+
+
+def hold_out(y: np.ndarray, groups: Any, fraction: float, seed: int) -> np.ndarray:
+    """Choose the images that early stopping looks at.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_images,)
+        Labels; each class gives its share.
+    groups : array-like of shape (n_images,) or None
+        Images of one group stay together.
+    fraction : float
+        The share of the images that is wanted.
+    seed : int
+        Decides which.
+
+    Returns
+    -------
+    is_held_out : ndarray of shape (n_images,), bool
+        True for the images that are not trained on.
+
+    Raises
+    ------
+    ValueError
+        If the images or groups are too few for each class to be on both sides.
+    """
+    is_held_out = np.zeros(len(y), dtype=bool)
+    if groups is None:
+        _, chosen = train_test_split(
+            np.arange(len(y)), test_size=fraction, stratify=y, random_state=seed
+        )
+        is_held_out[chosen] = True
+    else:
+        table = pd.DataFrame({"label": y, "pair": groups})
+        is_held_out = (
+            deal_out_pairs(table, [1 - fraction, fraction], check_random_state(seed)) == 1
+        )
+    classes = set(np.unique(y))
+    for name, part in (("training", y[~is_held_out]), ("validation", y[is_held_out])):
+        if absent := classes - set(np.unique(part)):
+            raise ValueError(
+                f"early stopping finds no {name} image of class {sorted(absent)}: there are too "
+                f"few images or groups for validation_fraction={fraction}; give more of them or "
+                "set early_stopping=False"
+            )
+    return is_held_out
+
+
+class EpochTasks(keras.callbacks.Callback):
+    """Tells scikit-learn's callbacks of each epoch, and stops when one of them asks for it."""
+
+    def __init__(self, estimator: Any, context: Any) -> None:
+        super().__init__()
+        self._estimator = estimator
+        self._context = context
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self._epoch = self._context.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(estimator=self._estimator)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        if self._epoch.call_on_fit_task_end(estimator=self._estimator):
+            self.model.stop_training = True
+
+
+@contextmanager
+def released(callbacks: list[Any]) -> Iterator[None]:
+    """Let callbacks go of the network after training: they are cloned and pickled without it."""
+    try:
+        yield
+    finally:
+        for callback in callbacks:
+            callback._model = None
