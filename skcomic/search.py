@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -256,6 +256,11 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
     >>> [params["classify__pooling"] for params in search.draw_candidates()]
     ['average', 'average', 'average', 'max', 'max', 'max']
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **RandomizedSearchCV._parameter_constraints,
+        "balance_on": [str, None],
+    }
 
     def __init__(
         self,

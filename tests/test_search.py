@@ -203,5 +203,5 @@ def test_pipeline_takes_the_parameters_of_its_steps() -> None:
     assert list(pipeline.named_steps) == ["vectorize", "classify"]
     assert isinstance(pipeline["vectorize"], ImageVectorizer)
     assert pipeline["classify"].pooling == "average"
-    with pytest.raises(ValueError, match="'vectorize__sise' .* did you mean 'vectorize__size'"):
+    with pytest.raises(ValueError, match=r"'vectorize__sise' .* did you mean 'vectorize__size'"):
         make_comic_pipeline(vectorize__sise=16)

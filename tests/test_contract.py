@@ -1,0 +1,151 @@
+"""scikit-learn's own checks of an estimator, on all of ours."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.exceptions import SkipTestWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_do_not_raise_errors_in_init_or_set_params,
+    check_estimator_repr,
+    check_estimator_tags_renamed,
+    check_get_params_invariance,
+    check_mixin_order,
+    check_no_attributes_set_in_init,
+    check_param_validation,
+    check_parameters_default_constructible,
+    check_set_params,
+    check_valid_tag_types,
+    estimator_checks_generator,
+    parametrize_with_checks,
+)
+
+from skcomic import (
+    BalancedRandomizedSearchCV,
+    ConvNetClassifier,
+    ImageVectorizer,
+    make_comic_pipeline,
+)
+
+
+class PipelineOfPaths(Pipeline):
+    """Says what scikit-learn's Pipeline does not take over from its first step."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.steps[0][1]).input_tags
+        return tags
+
+
+ESTIMATORS = [
+    ImageVectorizer(),
+    ConvNetClassifier(
+        image_shape="pad", first_units=4, filters=8, epochs=8, batch_size=8, learning_rate=0.03
+    ),
+    PipelineOfPaths(make_comic_pipeline().steps),
+    BalancedRandomizedSearchCV(
+        LogisticRegression(),
+        {"C": [0.1, 1.0], "fit_intercept": [True, False]},
+        n_iter=2,
+        balance_on="fit_intercept",
+        cv=2,
+        n_jobs=1,
+        error_score="raise",
+    ),
+]
+
+
+# They make no data that have to be of the right kind, or are no part of the list of common ones.
+FURTHER_CHECKS = [
+    check_dataframe_column_names_consistency,
+    check_do_not_raise_errors_in_init_or_set_params,
+    check_estimator_repr,
+    check_estimator_tags_renamed,
+    check_get_params_invariance,
+    check_mixin_order,
+    check_no_attributes_set_in_init,
+    check_param_validation,
+    check_parameters_default_constructible,
+    check_set_params,
+    check_valid_tag_types,
+]
+
+# In the order of ESTIMATORS, for each version of scikit-learn.
+COMMON_CHECKS = {"1.9": [1, 63, 1, 74]}
+
+
+def expected_failures(estimator) -> dict[str, str]:
+    if not isinstance(estimator, ConvNetClassifier):
+        return {}
+    return {
+        "check_estimator_tags_renamed": "scikeras' BaseWrapper still has _more_tags",
+        "check_mixin_order": "scikeras' KerasClassifier names BaseEstimator before the mixins",
+        "check_sample_weight_equivalence_on_dense_data": (
+            "a weight of two and an image given twice fall into batches otherwise, and float32 "
+            "adds up otherwise"
+        ),
+    }
+
+
+with warnings.catch_warnings():
+    # scikit-learn's checks make numbers: those that fit on data are not for estimators of paths
+    warnings.simplefilter("ignore", SkipTestWarning)
+    common_checks = parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+
+
+@common_checks
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
+def test_common_check(estimator, check) -> None:
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+@pytest.mark.parametrize("check", FURTHER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_further_check(estimator, check) -> None:
+    name = type(estimator).__name__
+    if check.__name__ in expected_failures(estimator):
+        pytest.xfail(expected_failures(estimator)[check.__name__])
+    if name == "PipelineOfPaths" and check is check_param_validation:
+        pytest.skip("scikit-learn's Pipeline leaves this to its steps")
+    check(name, estimator)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_no_check_has_disappeared() -> None:
+    counts = [len(list(estimator_checks_generator(estimator))) for estimator in ESTIMATORS]
+    version = sklearn.__version__.rpartition(".")[0]
+    assert counts == COMMON_CHECKS.get(version, COMMON_CHECKS["1.9"])
+    assert all(len(expected_failures(estimator)) <= 3 for estimator in ESTIMATORS)
+
+
+def test_what_the_checks_do_with_numbers_holds_for_paths(faces: pd.DataFrame) -> None:
+    pipeline = make_comic_pipeline(
+        vectorize__size=16, classify__first_units=4, classify__filters=4, classify__epochs=2,
+        classify__random_state=0,
+    )  # fmt: skip
+    parameters = dict(vars(pipeline["classify"]))
+    fitted = clone(pipeline).fit(faces.path, faces.label)
+    assert vars(pipeline["classify"]) == parameters  # a clone shares nothing
+    again = clone(pipeline).fit(faces[["path"]], faces.label.to_numpy())
+    expected = fitted.predict_proba(faces.path)
+    np.testing.assert_array_equal(again.predict_proba(faces.path), expected)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(fitted)).predict_proba(faces.path), expected
+    )
+    order = np.random.default_rng(0).permutation(len(faces))
+    np.testing.assert_allclose(
+        fitted.predict_proba(faces.path.iloc[order]), expected[order], atol=1e-6
+    )
+    one_by_one = [fitted.predict_proba([path])[0] for path in faces.path]
+    np.testing.assert_allclose(one_by_one, expected, atol=1e-6)
+    assert fitted.classes_.tolist() == ["comics", "faces"]
+    assert fitted[:-1].get_feature_names_out()[-1] == "pixel_15_15"
