@@ -113,9 +113,9 @@ def hold_out(y: np.ndarray, groups: Any, fraction: float, seed: int) -> np.ndarr
         is_held_out = (
             deal_out_pairs(table, [1 - fraction, fraction], check_random_state(seed)) == 1
         )
-    classes = set(np.unique(y))
+    classes = set(np.unique(y).tolist())
     for name, part in (("training", y[~is_held_out]), ("validation", y[is_held_out])):
-        if absent := classes - set(np.unique(part)):
+        if absent := classes - set(np.unique(part).tolist()):
             raise ValueError(
                 f"early stopping finds no {name} image of class {sorted(absent)}: there are too "
                 f"few images or groups for validation_fraction={fraction}; give more of them or "

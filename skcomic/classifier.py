@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import ClassifierTags, Tags, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
@@ -331,7 +330,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             Columns in the order of `classes_`; each row adds up to 1.
         """
         check_is_fitted(self)
-        X, _ = self._validate_data(X)
+        X = validate_data(self, X, reset=False, dtype=np.float32)
         # Called batch by batch, the model computes at once: `model.predict` would first compile
         # a graph, and again for each new length of the last batch.
         starts = range(0, len(X), _PREDICTION_BATCH)
@@ -360,32 +359,19 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
 
     # What follows are the steps of training; some have the names that scikeras calls them by.
 
-    @property
-    def target_encoder(self) -> LabelBinarizer:
-        """Two classes become one column of 0 and 1, more become one column each."""
-        return LabelBinarizer()
-
-    def _validate_data(
-        self, X: Any = None, y: Any = None, reset: bool = False
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        if y is None:
-            return validate_data(self, X, reset=reset, dtype=np.float32), None
-        X, y = validate_data(
-            self, X, y, reset=reset, dtype=np.float32, y_numeric=False, multi_output=True
-        )
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+    def _initialize(self, X: Any, y: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        X, y = self._check_data(X, y, afresh=True)
+        self._begin(y)
         return X, y
 
-    def _initialize(self, X: Any, y: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        X, y = self._validate_data(X, y, reset=True)
-        self._begin(y)
+    def _check_data(self, X: Any, y: Any, *, afresh: bool) -> tuple[np.ndarray, np.ndarray]:
+        X, y = validate_data(self, X, y, reset=afresh, dtype=np.float32)
+        check_classification_targets(y)
         return X, y
 
     def _begin(self, labels: Any) -> None:
         """Build the network for these labels, not trained yet."""
-        self.target_encoder_ = self.target_encoder.fit(labels)
-        self.classes_ = self.target_encoder_.classes_
+        self.classes_ = np.unique(labels)
         self.n_classes_ = len(self.classes_)
         if self.n_classes_ < 2:
             raise ValueError(
@@ -410,7 +396,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
 
     def _check_goes_on(self, y: np.ndarray) -> None:
         """Make sure that these labels can be learnt by the network that is there."""
-        if unseen := sorted(set(np.unique(y)) - set(self.classes_)):
+        if unseen := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist())):
             raise ValueError(
                 f"labels {unseen} are none of the classes that the network was built for, "
                 f"{self.classes_.tolist()}"
@@ -443,7 +429,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         afresh: bool,
     ) -> tuple[np.ndarray, np.ndarray, Any, Any]:
         """Check the data, leave out what weighs nothing, and have the network ready."""
-        X, y = self._validate_data(X, y, reset=afresh)
+        X, y = self._check_data(X, y, afresh=afresh)
         if groups is not None:
             groups = column_or_1d(groups)
             check_consistent_length(X, groups)
@@ -460,9 +446,12 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         self._check_goes_on(y)
         if self.class_weight is not None:
             weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
-            weights = weights[np.searchsorted(self.classes_, y)].astype(np.float32)
+            weights = weights[self._codes(y)].astype(np.float32)
             sample_weight = weights if sample_weight is None else weights * sample_weight
         return X, y, sample_weight, groups
+
+    def _codes(self, y: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.classes_, y)
 
     def _train(
         self,
@@ -474,7 +463,9 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         told: Sequence[Any] = (),
     ) -> "ConvNetClassifier":
         """Train the network that is there for some more epochs."""
-        data = X, self.target_encoder_.transform(y), sample_weight
+        codes = self._codes(y)
+        target = codes[:, np.newaxis] if self.n_classes_ == 2 else np.eye(self.n_classes_)[codes]
+        data = X, target, sample_weight
         callbacks, validation = [*(self.callbacks or []), *told], None
         if held_out is not None:
             validation = tuple(part for part in _rows(held_out, *data) if part is not None)

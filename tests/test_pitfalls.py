@@ -1,0 +1,217 @@
+"""What goes wrong with plain scikeras goes right here: each test is run on both."""
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.base import is_classifier
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.model_selection import StratifiedKFold, check_cv
+
+from skcomic import ConvNetClassifier, build_convnet
+from skcomic._tensorflow import KerasClassifier
+
+SETTINGS = {"epochs": 4, "batch_size": 20, "verbose": 0}
+
+
+def skcomic_net(**parameters) -> ConvNetClassifier:
+    return ConvNetClassifier(first_units=4, filters=4, **SETTINGS | parameters)
+
+
+def scikeras_net(**parameters) -> KerasClassifier:
+    def build(meta):
+        return build_convnet(meta, first_units=4, filters=4)
+
+    settings = {"loss": "binary_crossentropy", "optimizer": "adam"}
+    return KerasClassifier(build, **settings | SETTINGS | parameters)
+
+
+class Fitted:
+    """A way of making nets, and one that is fitted already."""
+
+    def __init__(self, make: Callable, stripes: tuple) -> None:
+        self.make = make
+        self.rows, self.labels = stripes
+        self.net = make(random_state=0).fit(*stripes)
+
+
+@pytest.fixture(scope="module")
+def ours(stripes) -> Fitted:
+    return Fitted(skcomic_net, stripes)
+
+
+@pytest.fixture(scope="module")
+def plain(stripes) -> Fitted:
+    return Fitted(scikeras_net, stripes)
+
+
+def integer_folds_are_stratified(nets: Fitted) -> None:
+    assert is_classifier(nets.net)
+    folds = check_cv(2, nets.labels, classifier=is_classifier(nets.net))
+    assert isinstance(folds, StratifiedKFold)
+
+
+def one_sample_has_a_row_of_probabilities(nets: Fitted) -> None:
+    assert nets.net.predict_proba(nets.rows[:1]).shape == (1, 2)
+
+
+def labels_are_of_any_type(nets: Fitted) -> None:
+    down = nets.labels == "down"
+    words = np.where(down, "down", "across")
+    text = pd.Series(words, dtype="string")
+    for labels in (words, words.astype(object), text, down, down + 5, words[:, np.newaxis]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataConversionWarning)  # of the column
+            net = nets.make(epochs=1).fit(nets.rows, labels)
+        known = np.unique(np.asarray(labels))
+        assert net.classes_.dtype == known.dtype
+        assert net.classes_.tolist() == known.tolist()
+        assert set(net.predict(nets.rows)) <= set(known)
+        net.score(nets.rows, labels)
+
+
+def longer_labels_are_merely_wrong(nets: Fitted) -> None:
+    assert nets.net.score(nets.rows[:2], ["none of the classes", "down"]) in (0.0, 0.5)
+
+
+def sample_weight_is_left_alone(nets: Fitted) -> None:
+    weight = np.ones(len(nets.rows))
+    net = nets.make(class_weight={"across": 2.0, "down": 1.0}, epochs=1)
+    net.fit(nets.rows, nets.labels, sample_weight=weight)
+    assert (weight == 1).all()
+
+
+def random_states_differ(nets: Fitted) -> None:
+    first, second = (
+        nets.make(random_state=np.random.RandomState(seed), epochs=1).fit(nets.rows, nets.labels)
+        for seed in (1, 2)
+    )
+    assert not np.array_equal(first.predict_proba(nets.rows), second.predict_proba(nets.rows))
+
+
+def numpy_ints_are_seeds(nets: Fitted) -> None:
+    nets.make(random_state=np.int64(3), epochs=1).fit(nets.rows, nets.labels)
+
+
+def generators_are_seeds(nets: Fitted) -> None:
+    nets.make(random_state=np.random.default_rng(3), epochs=1).fit(nets.rows, nets.labels)
+
+
+def all_methods_want_a_fitted_net(nets: Fitted) -> None:
+    for ask in (
+        lambda net: net.predict(nets.rows),
+        lambda net: net.predict_proba(nets.rows),
+        lambda net: net.score(nets.rows, nets.labels),
+    ):
+        with pytest.raises(NotFittedError):
+            ask(nets.make())
+
+
+def double_precision_is_accepted(nets: Fitted) -> None:
+    nets.net.predict(nets.rows.astype(np.float64))
+
+
+def columns_are_told_by_name(nets: Fitted) -> None:
+    table = pd.DataFrame(nets.rows).add_prefix("pixel_")
+    net = nets.make(epochs=1).fit(table, nets.labels)
+    assert list(net.feature_names_in_) == list(table.columns)
+    with pytest.raises(ValueError, match="feature names should match"):
+        net.predict(table[table.columns[::-1]])
+
+
+def sparse_rows_are_refused(nets: Fitted) -> None:
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        nets.make().fit(csr_matrix(nets.rows), nets.labels)
+
+
+def misspelt_parameters_are_refused(nets: Fitted) -> None:
+    with pytest.raises(TypeError, match="did you mean 'batch_size'"):
+        nets.make(batchsize=10)
+    with pytest.raises(ValueError, match="did you mean 'epochs'"):
+        nets.make().set_params(epoch=1)
+
+
+def parameters_of_a_made_optimizer_are_not_ignored(nets: Fitted) -> None:
+    with pytest.raises(ValueError, match="did you mean 'learning_rate'"):
+        nets.make().set_params(optimizer__learning_rate=0.1)
+
+
+PITFALLS = [
+    integer_folds_are_stratified,
+    one_sample_has_a_row_of_probabilities,
+    labels_are_of_any_type,
+    longer_labels_are_merely_wrong,
+    sample_weight_is_left_alone,
+    random_states_differ,
+    numpy_ints_are_seeds,
+    generators_are_seeds,
+    all_methods_want_a_fitted_net,
+    double_precision_is_accepted,
+    columns_are_told_by_name,
+    sparse_rows_are_refused,
+    misspelt_parameters_are_refused,
+    parameters_of_a_made_optimizer_are_not_ignored,
+]
+
+
+@pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda pitfall: pitfall.__name__)
+def test_here(pitfall, ours: Fitted) -> None:
+    pitfall(ours)
+
+
+@pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda pitfall: pitfall.__name__)
+@pytest.mark.filterwarnings("ignore")
+def test_plain_scikeras_falls_in(pitfall, plain: Fitted) -> None:
+    with pytest.raises((Exception, pytest.fail.Exception)):
+        pitfall(plain)
+
+
+SEEDED_THEN_NOT = """
+import numpy as np
+from joblib.externals.loky import get_reusable_executor
+{imports}
+rows = np.random.default_rng(0).random((20, 16), dtype=np.float32)
+labels = np.arange(20) % 2
+
+def train(seed):
+    return {net}.set_params(random_state=seed).fit(rows, labels).predict_proba(rows).tolist()
+
+def seeds_in_turn():
+    return [train(seed) for seed in (0, None, None)]
+
+if __name__ == "__main__":
+    if {in_worker}:
+        tasks = [get_reusable_executor(max_workers=1).submit(train, s) for s in (0, None, None)]
+        results = [task.result() for task in tasks]
+    else:
+        results = seeds_in_turn()
+    assert results[0] != results[1] != results[2]
+"""
+
+
+@pytest.mark.parametrize("plainly", [False, True], ids=["here", "plain scikeras"])
+def test_an_unseeded_fit_after_a_seeded_one(plainly: bool) -> None:
+    """Here in a reused worker; plain scikeras fails in the first process already."""
+    net = "ConvNetClassifier(epochs=1, first_units=2, filters=2)"
+    imports = "from skcomic import ConvNetClassifier"
+    if plainly:
+        net = "KerasClassifier(build, loss='binary_crossentropy', verbose=0)"
+        imports = """
+import keras
+from scikeras.wrappers import KerasClassifier
+def build(meta):
+    return keras.Sequential([keras.Input((16,)), keras.layers.Dropout(0.5),
+                             keras.layers.Dense(1, activation="sigmoid")])
+"""
+    program = SEEDED_THEN_NOT.format(imports=imports, net=net, in_worker=not plainly)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode != 0) == plainly, result.stderr
+    if plainly:
+        assert "determinism" in result.stderr

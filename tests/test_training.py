@@ -1,0 +1,245 @@
+"""How training is steered: weights, warm starts, minibatches, early stopping, callbacks."""
+
+import pickle
+from hashlib import sha256
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils import compute_sample_weight
+
+from skcomic import BalancedRandomizedSearchCV, ConvNetClassifier, make_comic_pipeline
+from skcomic._tensorflow import keras
+from skcomic._training import hold_out
+
+
+def small_net(**parameters) -> ConvNetClassifier:
+    settings = {"first_units": 4, "filters": 4, "epochs": 3, "batch_size": 10}
+    settings |= {"learning_rate": 0.02, "random_state": 0}
+    return ConvNetClassifier(**settings | parameters)
+
+
+def fingerprint(net: ConvNetClassifier) -> str:
+    return sha256(b"".join(weight.tobytes() for weight in net.model_.get_weights())).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def uneven(stripes) -> tuple[np.ndarray, np.ndarray]:
+    """Five times as many stripes across as down."""
+    rows, labels = stripes
+    kept = np.sort(np.r_[np.flatnonzero(labels == "across"), np.flatnonzero(labels == "down")[:6]])
+    return rows[kept], labels[kept]
+
+
+# Weights
+
+
+def test_class_weight_is_sample_weight_of_the_class(uneven) -> None:
+    rows, labels = uneven
+    balanced = small_net(class_weight="balanced").fit(rows, labels)
+    by_dict = small_net(class_weight={"across": 36 / 60, "down": 36 / 12}).fit(rows, labels)
+    by_sample = small_net().fit(rows, labels, compute_sample_weight("balanced", labels))
+    unweighted = small_net().fit(rows, labels)
+    assert fingerprint(balanced) == fingerprint(by_dict) == fingerprint(by_sample)
+    assert fingerprint(balanced) != fingerprint(unweighted)
+    down = labels == "down"
+    assert (
+        balanced.predict_proba(rows[down])[:, 1].mean()
+        > unweighted.predict_proba(rows[down])[:, 1].mean()
+    )
+
+
+def test_class_weight_of_no_class_is_refused(uneven) -> None:
+    with pytest.raises(ValueError, match="down"):
+        small_net(class_weight={"across": 1.0, "dwon": 2.0}).fit(*uneven)
+
+
+def test_weight_zero_is_not_there(uneven) -> None:
+    rows, labels = uneven
+    weight = np.tile([1.0, 0.0, 2.0], 12)
+    kept = weight > 0
+    with_zeros = small_net().fit(rows, labels, weight)
+    without = small_net().fit(rows[kept], labels[kept], weight[kept])
+    assert fingerprint(with_zeros) == fingerprint(without)
+    for bad, reason in ((np.zeros(36), "zero"), (-weight, "[Nn]egative")):
+        with pytest.raises(ValueError, match=reason):
+            small_net().fit(rows, labels, bad)
+
+
+# In several goes
+
+
+def test_warm_start_goes_on(stripes) -> None:
+    rows, labels = stripes
+    net = small_net(warm_start=True, epochs=2).fit(rows, labels)
+    first, cost, loss = fingerprint(net), net.multiply_adds_, log_loss(labels, proba(net, rows))
+    net.set_params(epochs=3).fit(rows, labels)
+    assert net.n_iter_ == 5
+    assert len(net.history_["loss"]) == 5
+    assert net.multiply_adds_ == cost * 5 / 2
+    assert log_loss(labels, proba(net, rows)) < loss
+    # Another learning rate counts from now on: with this one nothing moves any more.
+    before = fingerprint(net)
+    assert fingerprint(net.set_params(epochs=1, learning_rate=1e-30).fit(rows, labels)) == before
+    with pytest.raises(ValueError, match="another first_units than the network was built with"):
+        net.set_params(first_units=8).fit(rows, labels)
+    with pytest.raises(ValueError, match=r"labels \['bent'\] are none of the classes"):
+        net.set_params(first_units=4).fit(rows[:1], ["bent"])
+    cold = net.set_params(warm_start=False, epochs=2, learning_rate=0.02).fit(rows, labels)
+    assert cold.n_iter_ == 2
+    assert fingerprint(cold) == first
+
+
+def proba(net: ConvNetClassifier, rows: np.ndarray) -> np.ndarray:
+    return net.predict_proba(rows)
+
+
+def test_partial_fit_learns_from_minibatches(stripes) -> None:
+    rows, labels = stripes
+    net = small_net(batch_size=15)
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        net.partial_fit(rows[:15], labels[:15])
+    across = labels == "across"
+    assert net.partial_fit(rows[across][:15], labels[across][:15], ["down", "across"]) is net
+    assert net.classes_.tolist() == ["across", "down"]
+    net = pickle.loads(pickle.dumps(net))  # training goes on after a break
+    for _ in range(8):
+        for start in range(0, 60, 15):
+            net.partial_fit(rows[start : start + 15], labels[start : start + 15])
+    assert net.n_iter_ == 33
+    assert net.score(rows, labels) > 0.95
+    with pytest.raises(ValueError, match="are not those of the first call"):
+        net.partial_fit(rows, labels, classes=["across", "bent"])
+    with pytest.raises(ValueError, match=r"labels \['bent'\] are none of the classes"):
+        net.partial_fit(rows[:1], ["bent"])
+    with pytest.raises(ValueError, match="expecting 64 features"):
+        net.partial_fit(rows[:, :16], labels)
+
+
+def test_partial_fit_refuses_what_wants_all_images(stripes) -> None:
+    for wish in ({"class_weight": "balanced"}, {"early_stopping": True}):
+        with pytest.raises(ValueError, match=next(iter(wish))):
+            small_net(**wish).partial_fit(*stripes, classes=["across", "down"])
+
+
+# Early stopping
+
+
+def test_early_stopping_waits_and_keeps_the_best_weights(stripes) -> None:
+    rows, labels = stripes
+    # A step so large that the loss on the images held out soon only gets worse.
+    wishes = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 3}
+    net = small_net(epochs=40, learning_rate=0.3, **wishes).fit(rows, labels)
+    val_loss = net.history_["val_loss"]
+    assert net.n_iter_ == len(val_loss) == np.argmin(val_loss) + 1 + 3 < 40
+    held_out = hold_out(labels, None, 0.3, 0)
+    assert held_out.sum() == 18
+    assert (labels[held_out] == "down").sum() == 9
+    np.testing.assert_allclose(
+        log_loss(labels[held_out], proba(net, rows[held_out])), min(val_loss), rtol=1e-4
+    )
+    per_image = net.multiply_adds_ / net.n_iter_
+    assert per_image == small_net(epochs=1).fit(rows[:42], labels[:42]).multiply_adds_
+
+
+def test_best_weights_are_kept_where_no_epoch_is_left_to_wait(stripes) -> None:
+    rows, labels = stripes
+    wishes = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 6}
+    net = small_net(epochs=4, learning_rate=0.3, **wishes).fit(rows, labels)
+    held_out = hold_out(labels, None, 0.3, 0)
+    assert net.n_iter_ == 4
+    assert np.argmin(net.history_["val_loss"]) < 3  # or this test shows nothing
+    np.testing.assert_allclose(
+        log_loss(labels[held_out], proba(net, rows[held_out])),
+        min(net.history_["val_loss"]),
+        rtol=1e-4,
+    )
+
+
+def test_groups_are_not_parted_by_the_hold_out(stripes) -> None:
+    rows, labels = stripes
+    groups = np.empty(60, dtype=object)
+    for label in ("across", "down"):  # pairs of one image of each class
+        groups[labels == label] = [f"pair {i}" for i in range(30)]
+    held_out = hold_out(labels, groups, 0.2, 0)
+    assert not set(groups[held_out]) & set(groups[~held_out])
+    assert held_out.sum() == 12
+    assert (labels[held_out] == "down").sum() == 6
+    with pytest.raises(ValueError, match="too few images or groups"):
+        small_net(early_stopping=True).fit(rows, labels, groups=labels)
+    # With so few groups as to be unequal, the number of images trained on tells that `fit` asks.
+    few = np.where(np.arange(60) < 45, np.arange(60) // 15, 3)
+    net = small_net(epochs=1, early_stopping=True, validation_fraction=0.25)
+    one_image = small_net(epochs=1).fit(rows[:45], labels[:45]).multiply_adds_ / 45
+    assert net.fit(rows, labels, groups=few).multiply_adds_ == one_image * 45
+
+
+def test_hold_out_changes_with_the_seed_alone(stripes) -> None:
+    _, labels = stripes
+    for groups in (None, np.arange(60) // 2):
+        first, again, other = (hold_out(labels, groups, 0.2, seed) for seed in (0, 0, 1))
+        np.testing.assert_array_equal(first, again)
+        assert (first != other).any()
+
+
+# Callbacks
+
+
+class Log(keras.callbacks.Callback):
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        self.epochs.append(epoch)
+        self.model.stop_training = epoch == 1
+
+
+def test_keras_callbacks_survive_clone_pickle_and_search(stripes) -> None:
+    net = small_net(epochs=9, callbacks=[Log()]).fit(*stripes)
+    assert net.callbacks[0].epochs == [0, 1]
+    assert net.n_iter_ == 2
+    pickled = pickle.loads(pickle.dumps(net))
+    for copied in (clone(net), pickled, clone(pickled)):
+        assert copied.callbacks[0].epochs == [0, 1]
+        assert copied.callbacks[0] is not net.callbacks[0]
+    search = GridSearchCV(clone(net), {"learning_rate": [0.01]}, cv=2, error_score="raise")
+    assert search.fit(*stripes).best_estimator_.callbacks[0].epochs == [0, 1, 0, 1]
+
+
+def test_scikit_learn_callbacks_are_told_of_epochs(faces: pd.DataFrame, capsys) -> None:
+    callback = pytest.importorskip("sklearn.callback")  # scikit-learn 1.9
+
+    class StopAtSecondEpoch:
+        max_propagation_depth = None
+
+        def __init__(self) -> None:
+            self.n_epochs = 0
+
+        def setup(self, estimator, context) -> None:
+            self.n_epochs = 0
+
+        def teardown(self, estimator, context) -> None:
+            pass
+
+        def on_fit_task_begin(self, estimator, context, **_) -> None:
+            self.n_epochs += context.task_name == "epoch"
+
+        def on_fit_task_end(self, estimator, context, **_) -> bool:
+            return context.task_name == "epoch" and self.n_epochs == 2
+
+    pipeline = make_comic_pipeline(
+        vectorize__size=16, classify__first_units=2, classify__filters=2, classify__epochs=5
+    )
+    net = clone(pipeline["classify"]).set_callbacks(StopAtSecondEpoch())
+    assert net.fit(pipeline["vectorize"].transform(faces.path), faces.label).n_iter_ == 2
+    search = BalancedRandomizedSearchCV(
+        pipeline, {"classify__pooling": ["max", "average"]}, n_iter=2, cv=2, n_jobs=1
+    )
+    search.set_callbacks(callback.ProgressBar()).fit(
+        faces.path, faces.label
+    )  # warnings are errors
+    assert "BalancedRandomizedSearchCV" in capsys.readouterr().out
