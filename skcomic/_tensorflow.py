@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What TensorFlow 2.21 writes to file descriptor 2 while it is imported, whatever its
+# What TensorFlow 2.18 to 2.21 write to file descriptor 2 while it is imported, whatever its
 # variables for the log level say: that there is no GPU, and how its build was optimised.
 _CHATTER = re.compile(
     rb"before absl::InitializeLog|cudart_stub|cuda_platform|cpu_feature_guard|"
     rb"To enable the following instructions|oneDNN custom operations|"
-    rb"computation_placer|Unable to register cu|TF-TRT Warning|rebuild TensorFlow with"
+    rb"computation_placer|failed call to cuInit|Unable to register cu|TF-TRT Warning|"
+    rb"rebuild TensorFlow with"
 )
 
 # What TensorFlow looks at until its first operation, and only then.

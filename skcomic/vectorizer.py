@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skcomic._estimator import EstimatorMixin, Sides, with_callbacks
+from skcomic._estimator import EstimatorMixin, Sides, visual_block, with_callbacks
 from skcomic.images import RESAMPLING, ImageReadError, PathLike, Resample, read_raster
 
 WHITE = 255
@@ -147,6 +147,10 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         height, width = _height_and_width(self.size)
         names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
         return np.array(names, dtype=object)
+
+    def _sk_visual_block_(self) -> Any:
+        height, width = _height_and_width(self.size)
+        return visual_block(self, f"{type(self).__name__} {height}x{width}")
 
     def __sklearn_is_fitted__(self) -> bool:
         return True  # stateless: scikit-learn's set_output asks before naming columns

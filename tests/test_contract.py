@@ -1,17 +1,16 @@
 """scikit-learn's own checks of an estimator, on all of ours."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
-from sklearn.exceptions import SkipTestWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import estimator_html_repr, get_tags
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_do_not_raise_errors_in_init_or_set_params,
@@ -79,7 +78,7 @@ FURTHER_CHECKS = [
 ]
 
 # In the order of ESTIMATORS, for each version of scikit-learn.
-COMMON_CHECKS = {"1.9": [1, 63, 1, 74]}
+COMMON_CHECKS = {"1.7": [1, 62, 1, 54], "1.9": [1, 63, 1, 74]}
 
 
 def expected_failures(estimator) -> dict[str, str]:
@@ -95,13 +94,7 @@ def expected_failures(estimator) -> dict[str, str]:
     }
 
 
-with warnings.catch_warnings():
-    # scikit-learn's checks make numbers: those that fit on data are not for estimators of paths
-    warnings.simplefilter("ignore", SkipTestWarning)
-    common_checks = parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
-
-
-@common_checks
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 def test_common_check(estimator, check) -> None:
     check(estimator)
@@ -119,7 +112,6 @@ def test_further_check(estimator, check) -> None:
     check(name, estimator)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_no_check_has_disappeared() -> None:
     counts = [len(list(estimator_checks_generator(estimator))) for estimator in ESTIMATORS]
     version = sklearn.__version__.rpartition(".")[0]
@@ -149,3 +141,37 @@ def test_what_the_checks_do_with_numbers_holds_for_paths(faces: pd.DataFrame) ->
     np.testing.assert_allclose(one_by_one, expected, atol=1e-6)
     assert fitted.classes_.tolist() == ["comics", "faces"]
     assert fitted[:-1].get_feature_names_out()[-1] == "pixel_15_15"
+
+
+def test_displays_tell_the_net_and_the_size() -> None:
+    pipeline = make_comic_pipeline(vectorize__size=(32, 48), classify__first_units=8)
+    html = estimator_html_repr(pipeline)
+    assert "ConvNetClassifier 8_max_1" in html
+    assert "ImageVectorizer 32x48" in html
+    assert pipeline["classify"].net_name == "8_max_1"
+    text = " ".join(repr(pipeline).split())
+    assert "ImageVectorizer(size=(32, 48))" in text
+    assert "ConvNetClassifier(first_units=8)" in text
+    assert estimator_html_repr(ImageVectorizer(size="nonsense"))  # shown before it is refused
+
+
+@pytest.mark.parametrize(
+    ("estimator", "wish", "allowed"),
+    [
+        (ConvNetClassifier(), {"epochs": 0}, r"int in the range \[1, inf\)"),
+        (ConvNetClassifier(), {"pooling": "mean"}, "a str among .*average"),
+        (ConvNetClassifier(), {"first_units": 1.5}, r"int in the range \[1, inf\)"),
+        (ConvNetClassifier(), {"image_shape": (64,)}, r"a pair \(height, width\)"),
+        (ConvNetClassifier(), {"random_state": "seed"}, r"RandomState.*Generator"),
+        (ImageVectorizer(), {"size": -3}, r"a pair \(height, width\)"),
+        (ImageVectorizer(), {"size": (64,)}, r"int in the range \[1, inf\)"),
+        (ImageVectorizer(), {"size": (64, 0)}, r"int in the range \[1, inf\)"),
+        (ImageVectorizer(), {"size": (64, True)}, r"int in the range \[1, inf\)"),
+    ],
+    ids=str,
+)
+def test_nonsense_is_refused_with_what_is_allowed(estimator, wish, allowed, stripes) -> None:
+    (name,) = wish
+    expected = rf"The '{name}' parameter of {type(estimator).__name__} must be .*{allowed}.*Got"
+    with pytest.raises(InvalidParameterError, match=expected):
+        clone(estimator).set_params(**wish).fit(*stripes)
