@@ -160,6 +160,19 @@ def split_catalogue(
     ValueError
         If a share is not between 0 and 1, or if a class has too few pairs to be in all
         three parts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skcomic import split_catalogue
+    >>> catalogue = pd.DataFrame({
+    ...     "path": [f"{label}/{i}.jpg" for i in range(9) for label in ("comics", "faces")],
+    ...     "label": ["comics", "faces"] * 9, "pair": [i for i in range(9) for _ in range(2)]})
+    >>> split = split_catalogue(catalogue, random_state=0)
+    >>> len(split.train), len(split.validation), len(split.test)
+    (8, 4, 6)
+    >>> set(split.train.pair) & set(split.test.pair)
+    set()
     """
     for name, share in (("test_size", test_size), ("validation_size", validation_size)):
         if not 0 < share < 1:
@@ -241,6 +254,11 @@ class Footprint:
         Time to decode and resize all images, on one thread.
     n_sample : int
         How many images that time was measured on.
+
+    Examples
+    --------
+    >>> print(Footprint(n_images=200, size=(64, 64), n_bytes=3_276_800, seconds=1.52, n_sample=32))
+    200 images at 64x64: 3.3 MB as float32, 1.5 s to decode on one thread
     """
 
     n_images: int

@@ -83,6 +83,12 @@ def build_convnet(
     ValueError
         If a row does not make up such an image, or if the image is too small for that many
         convolutions.
+
+    Examples
+    --------
+    >>> model = build_convnet({"n_features_in_": 64 * 64, "n_classes_": 2}, first_units=8)
+    >>> model.output_shape
+    (None, 1)
     """
     n_pixels = int(meta["n_features_in_"])
     height, width = _image_shape(n_pixels, image_shape, n_conv, kernel_size)
@@ -123,6 +129,12 @@ def count_multiply_adds(model: "keras.Model") -> int:
     count : int
         Each weight of a dense or convolution kernel, times the positions it is applied at.
         Biases, activations and pooling are not counted.
+
+    Examples
+    --------
+    >>> model = build_convnet({"n_features_in_": 8 * 8, "n_classes_": 2}, first_units=4, filters=4)
+    >>> count_multiply_adds(model)  # 8*8*4 + 6*6*9*4*4 + 3*3*4
+    5476
     """
     return sum(
         math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])

@@ -70,6 +70,15 @@ class ImageReadError(ValueError):
         The same pairs.
     n_images : int
         How many files were tried.
+
+    Examples
+    --------
+    >>> from skcomic import ImageVectorizer
+    >>> try:
+    ...     ImageVectorizer().transform(["not/there.jpg"])
+    ... except ImageReadError as error:
+    ...     print(error.failures[0][0])
+    not/there.jpg
     """
 
     def __init__(self, failures: Sequence[tuple[str, str]], n_images: int = 1) -> None:

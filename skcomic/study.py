@@ -58,7 +58,33 @@ _LIBRARIES = (
 
 @dataclass(frozen=True)
 class StudySettings:
-    """All that decides the outcome of a study, apart from the images."""
+    """All that decides the outcome of a study, apart from the images.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Sides of the square images, in pixels; this and the others as in `run_study`.
+    n_candidates : int
+        How many of the twelve nets are tried.
+    search_fraction : float
+        Share of the training images that the search trains on.
+    epochs, batch_size : int
+        Training in the search.
+    final_epochs, final_batch_size : int
+        Training afterwards.
+    test_size : float
+        Share of the images that is kept for the test.
+    validation_size : float
+        Share of the rest that is kept for validation.
+    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}
+        What is to be saved.
+    tolerance : float
+        How far below the best validation F-score a choice may be.
+    positive : str or None
+        The class that precision, recall and F-score are of.
+    random_state : int
+        Decides the split, the candidates and every fit.
+    """
 
     sizes: tuple[int, ...]
     n_candidates: int
@@ -79,7 +105,7 @@ class StudySettings:
 class Study:
     """Every number of a study; parts that are not done yet are None.
 
-    Attributes
+    Parameters
     ----------
     settings : StudySettings
         What the study was asked to do.
@@ -90,6 +116,8 @@ class Study:
         images that the `search` used.
     footprint : Footprint
         Memory and time that all images take at the largest size.
+    versions : dict of str to str
+        Of Python and the libraries.
     candidates : DataFrame
         One row per net of the search: `net`, `first_units`, `pooling`, `n_conv`, `size`,
         `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
@@ -110,8 +138,6 @@ class Study:
         The same for classifiers without a network, and their `cpu_seconds`.
     pipeline : Pipeline
         The last fit: from paths to classes.
-    versions : dict of str to str
-        Of Python and the libraries.
     stage_seconds : dict of str to float
         Wall seconds of each stage.
     """
@@ -167,7 +193,7 @@ class Study:
 class StudyProgress:
     """What `run_study` tells while it runs.
 
-    Attributes
+    Parameters
     ----------
     stage : str
         "split", "search", "sizes" or "test".
@@ -269,6 +295,25 @@ def run_study(
     The report this follows divided by 225, counted the bytes of the rows wrongly and let the
     two images of a pair fall on both sides of its splits. Here grey levels are divided by
     255, sizes are in real bytes, shares are shares, and pairs stay together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skcomic import load_catalogue, run_study
+    >>> from skcomic.datasets import make_comic_faces
+    >>> def tell(progress):
+    ...     if progress.finished:
+    ...         print(progress.stage, "done")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_comic_faces(8, size=32, out_dir=folder, random_state=0)
+    ...     study = run_study(load_catalogue(folder), sizes=[16], n_candidates=2, epochs=1,
+    ...                       final_epochs=1, n_jobs=1, on_progress=tell)
+    split done
+    search done
+    sizes done
+    test done
+    >>> study.settings.epochs, study.chosen_size, study.test["n"]
+    (1, 16, 6)
     """
     settings = StudySettings(
         sizes=tuple(int(size) for size in sizes),

@@ -1,0 +1,126 @@
+"""scikit-learn's common checks, counted for skcomic's estimators and for the other ways.
+
+    python benchmarks/compatibility.py [--out FILE.json]
+
+The other ways wrap the very same network, each as its documentation tells.
+"""
+
+import argparse
+import json
+import logging
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_estimator,
+)
+
+from skcomic import (
+    BalancedRandomizedSearchCV,
+    ConvNetClassifier,
+    ImageVectorizer,
+    build_convnet,
+)
+from skcomic._tensorflow import KerasClassifier, keras
+
+NET = {"image_shape": "pad", "first_units": 4, "filters": 8}
+TRAINING = {"epochs": 8, "batch_size": 8}
+LEARNING_RATE = 0.03
+STATUSES = ("passed", "xfail", "failed", "skipped")
+BY_LAYOUT_OF_SCIKERAS = {
+    "check_estimator_tags_renamed": "BaseWrapper has _more_tags",
+    "check_mixin_order": "KerasClassifier names BaseEstimator before the mixins",
+    "check_sample_weight_equivalence_on_dense_data": "float32, and other batches",
+}
+
+
+def for_scikeras(meta: dict[str, Any]) -> Any:
+    model = build_convnet(meta, **NET)
+    # scikeras makes of labels the numbers of their classes.
+    kind = "binary" if meta["n_classes_"] == 2 else "sparse_categorical"
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), f"{kind}_crossentropy")
+    return model
+
+
+def for_keras(X: np.ndarray, y: np.ndarray) -> Any:
+    # Keras' own wrapper hands over one column for each class, of two classes as well.
+    model = build_convnet({"n_features_in_": X.shape[1], "n_classes_": y.shape[1]}, **NET)
+    if y.shape[1] == 2:
+        softmax = keras.layers.Dense(2, activation="softmax")
+        model = keras.Sequential([*model.layers[:-1], softmax])
+        model.build((None, X.shape[1]))
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), "categorical_crossentropy")
+    return model
+
+
+def estimators() -> dict[str, Any]:
+    return {
+        "ImageVectorizer": ImageVectorizer(),
+        "ConvNetClassifier": ConvNetClassifier(**NET, **TRAINING, learning_rate=LEARNING_RATE),
+        # The checks make numbers, which a pipeline from paths cannot take: one from numbers.
+        "Pipeline with it": make_pipeline(
+            MinMaxScaler(),
+            ConvNetClassifier(**NET, **TRAINING, learning_rate=LEARNING_RATE),
+        ),
+        "BalancedRandomizedSearchCV": BalancedRandomizedSearchCV(
+            LogisticRegression(), {"C": [0.1, 1.0], "fit_intercept": [True, False]}, n_iter=2,
+            balance_on="fit_intercept", cv=2, n_jobs=1, error_score="raise",
+        ),
+        "scikeras KerasClassifier": KerasClassifier(for_scikeras, **TRAINING, verbose=0),
+        "keras SKLearnClassifier": keras.wrappers.SKLearnClassifier(
+            for_keras, fit_kwargs={**TRAINING, "verbose": 0}
+        ),
+    }  # fmt: skip
+
+
+def check(name: str, estimator: Any) -> list[dict[str, str]]:
+    """Give name, status and first line of the reason of each check."""
+    expected = BY_LAYOUT_OF_SCIKERAS if isinstance(estimator, ConvNetClassifier) else {}
+    results = [
+        {
+            "check": result["check_name"],
+            "status": result["status"],
+            "reason": next(iter(str(result["exception"] or "").splitlines()), ""),
+        }
+        for result in check_estimator(
+            estimator, on_fail=None, on_skip=None, expected_failed_checks=expected
+        )
+    ]
+    further = {"check": check_dataframe_column_names_consistency.__name__, "reason": ""}
+    try:
+        check_dataframe_column_names_consistency(name, estimator)
+    except Exception as error:  # whatever a check raises is its finding
+        return [*results, further | {"status": "failed", "reason": str(error).splitlines()[0]}]
+    return [*results, further | {"status": "passed"}]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="where to write all results as JSON")
+    out = parser.parse_args().out
+    warnings.simplefilter("ignore")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    keras.utils.disable_interactive_logging()
+    found = {}
+    print(f"{'estimator':28}" + "".join(f"{status:>9}" for status in STATUSES))
+    for name, estimator in estimators().items():
+        found[name] = check(name, estimator)
+        counts = Counter(result["status"] for result in found[name])
+        print(f"{name:28}" + "".join(f"{counts[status]:9}" for status in STATUSES), flush=True)
+    for name, results in found.items():
+        for result in results:
+            if result["status"] in ("failed", "xfail"):
+                print(f"{name}: {result['check']}: {result['reason'][:100]}")
+    if out:
+        out.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
