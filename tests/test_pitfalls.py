@@ -5,10 +5,10 @@ import sys
 import warnings
 from collections.abc import Callable
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from joblib.externals.loky import get_reusable_executor
 from scipy.sparse import csr_matrix
 from sklearn.base import is_classifier
 from sklearn.exceptions import DataConversionWarning, NotFittedError
@@ -172,17 +172,18 @@ def test_plain_scikeras_falls_in(pitfall, plain: Fitted) -> None:
         pitfall(plain)
 
 
-def test_unseeded_fits_after_a_seeded_one_in_a_reused_worker(stripes) -> None:
+def test_unseeded_fits_after_seeded_ones_in_reused_workers(stripes) -> None:
     rows, labels = stripes
 
     def train(seed: int | None) -> bytes:
         net = ConvNetClassifier(first_units=4, filters=4, epochs=1, random_state=seed)
         return net.fit(rows, labels).predict_proba(rows).tobytes()
 
-    worker = get_reusable_executor(max_workers=1)
-    first, *others = [worker.submit(train, seed).result() for seed in (0, 0, None, None)]
-    assert others[0] == first
-    assert len({*others}) == 3
+    with joblib.Parallel(n_jobs=2) as workers:
+        seeded = workers(joblib.delayed(train)(0) for _ in range(4))
+        unseeded = workers(joblib.delayed(train)(None) for _ in range(4))
+    assert len(set(seeded)) == 1
+    assert len({*seeded, *unseeded}) == 5
 
 
 def test_plain_scikeras_fails_at_the_first_unseeded_fit_after_a_seeded_one() -> None:
