@@ -102,24 +102,27 @@ def hold_out(y: np.ndarray, groups: Any, fraction: float, seed: int) -> np.ndarr
     ValueError
         If the images or groups are too few for each class to be on both sides.
     """
-    is_held_out = np.zeros(len(y), dtype=bool)
+    advice = (
+        f"there are too few images or groups for validation_fraction={fraction}; give more of "
+        "them or set early_stopping=False"
+    )
     if groups is None:
-        _, chosen = train_test_split(
-            np.arange(len(y)), test_size=fraction, stratify=y, random_state=seed
-        )
-        is_held_out[chosen] = True
+        try:
+            _, chosen = train_test_split(
+                np.arange(len(y)), test_size=fraction, stratify=y, random_state=seed
+            )
+        except ValueError as error:
+            raise ValueError(f"early stopping cannot hold images out: {advice}") from error
+        is_held_out = np.isin(np.arange(len(y)), chosen)
     else:
         table = pd.DataFrame({"label": y, "pair": groups})
-        is_held_out = (
-            deal_out_pairs(table, [1 - fraction, fraction], check_random_state(seed)) == 1
-        )
+        part_of_each = deal_out_pairs(table, [1 - fraction, fraction], check_random_state(seed))
+        is_held_out = part_of_each == 1
     classes = set(np.unique(y).tolist())
     for name, part in (("training", y[~is_held_out]), ("validation", y[is_held_out])):
         if absent := classes - set(np.unique(part).tolist()):
             raise ValueError(
-                f"early stopping finds no {name} image of class {sorted(absent)}: there are too "
-                f"few images or groups for validation_fraction={fraction}; give more of them or "
-                "set early_stopping=False"
+                f"early stopping finds no {name} image of class {sorted(absent)}: {advice}"
             )
     return is_held_out
 

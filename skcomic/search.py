@@ -343,7 +343,10 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
     ) -> None:
         candidates = self.draw_candidates()
         for candidate in candidates:
-            refuse_misspelt(candidate, clone(self.estimator).set_params(**candidate))
+            estimator = clone(self.estimator)
+            for name, value in sorted(candidate.items()):  # a step comes before its parameters
+                refuse_misspelt([name], estimator)
+                estimator.set_params(**{name: clone(value, safe=False)})
 
         def evaluate_balanced(_unbalanced: ParameterSampler, **context: Any) -> Any:
             return evaluate_candidates(candidates, **context)

@@ -144,6 +144,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         names : ndarray of shape (height * width,), object
             ``pixel_{row}_{column}``, counted from the top left.
         """
+        self._validate_params()
         height, width = _height_and_width(self.size)
         names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
         return np.array(names, dtype=object)

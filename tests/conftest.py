@@ -5,7 +5,9 @@ import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +16,9 @@ import pytest
 
 from skcomic import load_catalogue
 from skcomic.datasets import make_comic_faces
+
+if TYPE_CHECKING:
+    from skcomic import ConvNetClassifier
 
 mpl.use("Agg")
 
@@ -52,6 +57,30 @@ def stripes() -> tuple[np.ndarray, np.ndarray]:
     images[30:, :, ::2] += 0.7
     order = random.permutation(60)
     return images.reshape(60, 64)[order], labels[order]
+
+
+@pytest.fixture(scope="session")
+def small_net() -> Callable[..., "ConvNetClassifier"]:
+    """Make a net that learns `stripes` in 12 epochs, or another by other parameters."""
+    from skcomic import ConvNetClassifier  # not at the top: it imports TensorFlow
+
+    def make(**parameters: Any) -> ConvNetClassifier:
+        settings = {"first_units": 4, "filters": 4, "epochs": 12, "batch_size": 10}
+        settings |= {"learning_rate": 0.02, "random_state": 0}
+        return ConvNetClassifier(**settings | parameters)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fingerprint() -> Callable[["ConvNetClassifier"], str]:
+    """Hash the weights of a fitted net: equal for bit-equal weights."""
+
+    def of(net: "ConvNetClassifier") -> str:
+        weights = net.model_.get_weights()
+        return sha256(b"".join(weight.tobytes() for weight in weights)).hexdigest()
+
+    return of
 
 
 @pytest.fixture

@@ -18,18 +18,8 @@ from skcomic import ConvNetClassifier
 from skcomic._tensorflow import keras
 
 
-def small_net(**parameters) -> ConvNetClassifier:
-    settings = {"first_units": 4, "filters": 4, "epochs": 12, "batch_size": 10}
-    settings |= {"learning_rate": 0.02, "random_state": 0}
-    return ConvNetClassifier(**settings | parameters)
-
-
-def weights_of(net: ConvNetClassifier) -> list[bytes]:
-    return [np.asarray(weight).tobytes() for weight in net.model_.get_weights()]
-
-
 @pytest.fixture(scope="module")
-def fitted(stripes) -> ConvNetClassifier:
+def fitted(stripes, small_net) -> ConvNetClassifier:
     return small_net().fit(*stripes)
 
 
@@ -57,7 +47,7 @@ def test_tells_of_its_training(fitted: ConvNetClassifier) -> None:
     assert fitted.n_features_in_ == 64
 
 
-def test_time_does_not_count_other_processes_or_waiting(stripes) -> None:
+def test_time_does_not_count_other_processes_or_waiting(stripes, small_net) -> None:
     class Nap(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             time.sleep(0.75)
@@ -67,7 +57,7 @@ def test_time_does_not_count_other_processes_or_waiting(stripes) -> None:
     assert waiting > 1.0
 
 
-def test_is_a_classifier_whose_folds_are_stratified(stripes) -> None:
+def test_is_a_classifier_whose_folds_are_stratified(stripes, small_net) -> None:
     rows, labels = stripes
     assert is_classifier(small_net())
     # Sorted by class, unstratified and unshuffled folds of two would hold one class each.
@@ -84,7 +74,7 @@ def test_is_a_classifier_whose_folds_are_stratified(stripes) -> None:
         lambda down: np.where(down, "down", "across").tolist(),
     ],
 )
-def test_any_kind_of_labels(stripes, encode) -> None:
+def test_any_kind_of_labels(stripes, encode, small_net) -> None:
     rows, labels = stripes
     target = encode(labels == "down")
     net = small_net().fit(rows, target)
@@ -93,7 +83,7 @@ def test_any_kind_of_labels(stripes, encode) -> None:
     assert net.score(rows, target) > 0.95
 
 
-def test_more_than_two_classes(stripes) -> None:
+def test_more_than_two_classes(stripes, small_net) -> None:
     rows, labels = stripes
     three = labels.astype(object).copy()
     rows = rows.copy()
@@ -121,7 +111,7 @@ def test_batches_of_any_length_give_the_same(fitted: ConvNetClassifier, stripes)
     np.testing.assert_allclose(whole, parts, atol=1e-6)
 
 
-def test_one_class_is_refused(stripes) -> None:
+def test_one_class_is_refused(stripes, small_net) -> None:
     rows, labels = stripes
     with pytest.raises(ValueError, match="all labels are of one class, 'across'"):
         small_net().fit(rows[labels == "across"], labels[labels == "across"])
@@ -135,7 +125,7 @@ def test_misspelt_parameters_are_refused() -> None:
             ConvNetClassifier().set_params(**{name: 1})
 
 
-def test_parameters_are_those_of_the_constructor() -> None:
+def test_parameters_are_those_of_the_constructor(small_net) -> None:
     net = small_net(pooling="average")
     assert set(net.get_params()) == {
         "first_units", "pooling", "n_conv", "filters", "kernel_size", "image_shape", "epochs",
@@ -146,7 +136,7 @@ def test_parameters_are_those_of_the_constructor() -> None:
     assert "pooling='average'" in repr(net)
 
 
-def test_sample_weight_counts_and_is_left_alone(stripes) -> None:
+def test_sample_weight_counts_and_is_left_alone(stripes, small_net) -> None:
     rows, labels = stripes
     weight = np.where(labels == "down", 1e-6, 1.0)
     before = weight.copy()
@@ -156,21 +146,25 @@ def test_sample_weight_counts_and_is_left_alone(stripes) -> None:
 
 
 @pytest.mark.parametrize("seed", [np.random.RandomState(3), np.random.default_rng(3)])
-def test_the_same_seed_gives_the_same_weights(stripes, seed) -> None:
+def test_the_same_seed_gives_the_same_weights(stripes, seed, small_net, fingerprint) -> None:
     first = small_net(random_state=copy.deepcopy(seed), epochs=1).fit(*stripes)
     second = small_net(random_state=copy.deepcopy(seed), epochs=1).fit(*stripes)
-    assert weights_of(first) == weights_of(second)
+    assert fingerprint(first) == fingerprint(second)
 
 
 def test_other_seeds_and_no_seed_give_other_weights_quietly(
-    stripes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    stripes,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    small_net,
+    fingerprint,
 ) -> None:
     # TensorFlow warns of the graphs of five or more fits in one process, unless told not to.
     logger = logging.getLogger("tensorflow")
     monkeypatch.setattr(logger, "handlers", [caplog.handler])
     seeds = [0, 1, np.random.RandomState(0), np.random.RandomState(1), None, None]
     fits = [
-        weights_of(small_net(random_state=seed, epochs=1, batch_size=60).fit(*stripes))
+        fingerprint(small_net(random_state=seed, epochs=1, batch_size=60).fit(*stripes))
         for seed in seeds
     ]
     assert all(a != b for i, a in enumerate(fits) for b in fits[:i])
@@ -178,7 +172,7 @@ def test_other_seeds_and_no_seed_give_other_weights_quietly(
     assert logger.filters == []
 
 
-def test_random_states_of_the_caller_are_left_alone(stripes) -> None:
+def test_random_states_of_the_caller_are_left_alone(stripes, small_net) -> None:
     import tensorflow as tf
 
     for seed in (0, None):
@@ -198,7 +192,7 @@ def test_pickled_nets_predict_the_same(fitted: ConvNetClassifier, stripes) -> No
     assert copied.training_time_ == fitted.training_time_
 
 
-def test_callbacks_are_called_and_survive_clone(stripes) -> None:
+def test_callbacks_are_called_and_survive_clone(stripes, small_net) -> None:
     class Log(keras.callbacks.Callback):
         def __init__(self):
             super().__init__()
@@ -211,7 +205,7 @@ def test_callbacks_are_called_and_survive_clone(stripes) -> None:
     assert net.callbacks[0].epochs == [0, 1, 2]
 
 
-def test_image_too_small_is_said_before_training(stripes) -> None:
+def test_image_too_small_is_said_before_training(stripes, small_net) -> None:
     rows, labels = stripes
     with pytest.raises(ValueError, match="too small for n_conv=2"):
         small_net(n_conv=2).fit(rows, labels)

@@ -203,8 +203,9 @@ def test_fetch_says_where_and_what_next(tmp_path: Path) -> None:
 
 
 def test_real_pairs(real_dir: Path, tmp_path: Path) -> None:
-    result = run("study", real_dir, "--out", tmp_path / "out", *QUICK, "--jobs", "1")
-    assert result.returncode == 0, result.stderr
+    with pytest.raises(SystemExit) as ended:
+        app(["study", str(real_dir), "--out", str(tmp_path / "out"), *QUICK, "--jobs", "1"])
+    assert ended.value.code == 0
     numbers = json.loads((tmp_path / "out" / "study.json").read_text())
     assert numbers["catalogue"] == {"images": 360, "labels": 2, "pairs": 180}
     assert numbers["split"] == {"train": 160, "validation": 80, "test": 120, "search": 80}

@@ -9,23 +9,9 @@ import sklearn
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.utils import estimator_html_repr, get_tags
+from sklearn.utils import estimator_checks, estimator_html_repr, get_tags
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.estimator_checks import (
-    check_dataframe_column_names_consistency,
-    check_do_not_raise_errors_in_init_or_set_params,
-    check_estimator_repr,
-    check_estimator_tags_renamed,
-    check_get_params_invariance,
-    check_mixin_order,
-    check_no_attributes_set_in_init,
-    check_param_validation,
-    check_parameters_default_constructible,
-    check_set_params,
-    check_valid_tag_types,
-    estimator_checks_generator,
-    parametrize_with_checks,
-)
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from skcomic import (
     BalancedRandomizedSearchCV,
@@ -64,17 +50,17 @@ ESTIMATORS = [
 
 # They make no data that have to be of the right kind, or are no part of the list of common ones.
 FURTHER_CHECKS = [
-    check_dataframe_column_names_consistency,
-    check_do_not_raise_errors_in_init_or_set_params,
-    check_estimator_repr,
-    check_estimator_tags_renamed,
-    check_get_params_invariance,
-    check_mixin_order,
-    check_no_attributes_set_in_init,
-    check_param_validation,
-    check_parameters_default_constructible,
-    check_set_params,
-    check_valid_tag_types,
+    estimator_checks.check_dataframe_column_names_consistency,
+    estimator_checks.check_do_not_raise_errors_in_init_or_set_params,
+    estimator_checks.check_estimator_repr,
+    estimator_checks.check_estimator_tags_renamed,
+    estimator_checks.check_get_params_invariance,
+    estimator_checks.check_mixin_order,
+    estimator_checks.check_no_attributes_set_in_init,
+    estimator_checks.check_param_validation,
+    estimator_checks.check_parameters_default_constructible,
+    estimator_checks.check_set_params,
+    estimator_checks.check_valid_tag_types,
 ]
 
 # In the order of ESTIMATORS, for each version of scikit-learn.
@@ -107,7 +93,7 @@ def test_further_check(estimator, check) -> None:
     name = type(estimator).__name__
     if check.__name__ in expected_failures(estimator):
         pytest.xfail(expected_failures(estimator)[check.__name__])
-    if name == "PipelineOfPaths" and check is check_param_validation:
+    if name == "PipelineOfPaths" and check is estimator_checks.check_param_validation:
         pytest.skip("scikit-learn's Pipeline leaves this to its steps")
     check(name, estimator)
 

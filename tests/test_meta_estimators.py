@@ -1,7 +1,5 @@
 """Whatever scikit-learn wraps around a classifier takes this one, on real fits."""
 
-from hashlib import sha256
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,10 +53,6 @@ def fitted(net, sorted_stripes) -> ConvNetClassifier:
     return clone(net).fit(*sorted_stripes)
 
 
-def fingerprint(net: ConvNetClassifier) -> str:
-    return sha256(b"".join(weight.tobytes() for weight in net.model_.get_weights())).hexdigest()
-
-
 def test_calibrated_classifier_cv(net, sorted_stripes) -> None:
     rows, labels = sorted_stripes
     calibrated = CalibratedClassifierCV(net, cv=2).fit(rows, labels)
@@ -102,7 +96,7 @@ def test_stacking_classifier(net, sorted_stripes) -> None:
     assert stacking.final_estimator_.coef_[0, 0] > 0  # of the probability of "down"
 
 
-def test_bagging_classifier(net, sorted_stripes) -> None:
+def test_bagging_classifier(net, sorted_stripes, fingerprint) -> None:
     rows, labels = sorted_stripes
     bagging = BaggingClassifier(net, n_estimators=2, random_state=0).fit(rows, labels)
     assert bagging.score(rows, labels) > 0.95
@@ -202,7 +196,7 @@ def test_column_transformer_with_paths_beside_numbers(faces: pd.DataFrame, net) 
     assert names[[0, -1]].tolist() == ["image__pixel_0_0", "numbers__tell"]
 
 
-def test_frozen_estimator(fitted, sorted_stripes) -> None:
+def test_frozen_estimator(fitted, sorted_stripes, fingerprint) -> None:
     rows, labels = sorted_stripes
     before = fingerprint(fitted)
     calibrated = CalibratedClassifierCV(FrozenEstimator(fitted)).fit(rows, labels)

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import randint, uniform
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GroupShuffleSplit,
     RandomizedSearchCV,
@@ -21,6 +22,7 @@ from skcomic import (
     net_name,
     select_parsimonious,
 )
+from skcomic._tensorflow import keras
 from skcomic.search import score_labels
 
 
@@ -82,6 +84,31 @@ def test_impossible_draws_say_why() -> None:
         candidates(balance_on="classify__colour")
     with pytest.raises(ValueError, match="there are only 2; lower n_iter"):
         candidates({"classify__filters": randint(4, 6)}, n_iter=3, balance_on=None)
+
+
+@pytest.mark.parametrize("wrong", ["classify__poolin", "classify__net__pooling", "clasify"])
+def test_misspelt_candidates_are_refused_before_any_training(faces: pd.DataFrame, wrong) -> None:
+    trained = []
+    pipeline = small_pipeline(
+        classify__callbacks=[keras.callbacks.LambdaCallback(on_train_begin=trained.append)]
+    )
+    search = BalancedRandomizedSearchCV(
+        pipeline, {"classify__n_conv": [1], wrong: [1]}, n_iter=1, balance_on=None, n_jobs=1
+    )
+    with pytest.raises(ValueError, match=f"'{wrong}'") as refused:
+        search.fit(faces.path, faces.label)
+    assert "did you mean 'classify" in str(refused.value)
+    assert trained == []
+
+
+def test_candidates_may_hold_a_step_and_its_parameters(faces: pd.DataFrame) -> None:
+    line = LogisticRegression()
+    distributions = {"classify__C": [0.1], "classify": [line]}
+    search = BalancedRandomizedSearchCV(
+        small_pipeline(), distributions, n_iter=1, balance_on=None, cv=2, n_jobs=1
+    ).fit(faces.path, faces.label)
+    assert search.best_estimator_["classify"].C == 0.1
+    assert line.C == 1.0  # the candidate itself is left as it was
 
 
 def results_of(f_scores, costs, parameters=None):

@@ -1,7 +1,6 @@
 """How training is steered: weights, warm starts, minibatches, early stopping, callbacks."""
 
 import pickle
-from hashlib import sha256
 
 import numpy as np
 import pandas as pd
@@ -11,19 +10,9 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils import compute_sample_weight
 
-from skcomic import BalancedRandomizedSearchCV, ConvNetClassifier, make_comic_pipeline
+from skcomic import BalancedRandomizedSearchCV, make_comic_pipeline
 from skcomic._tensorflow import keras
 from skcomic._training import hold_out
-
-
-def small_net(**parameters) -> ConvNetClassifier:
-    settings = {"first_units": 4, "filters": 4, "epochs": 3, "batch_size": 10}
-    settings |= {"learning_rate": 0.02, "random_state": 0}
-    return ConvNetClassifier(**settings | parameters)
-
-
-def fingerprint(net: ConvNetClassifier) -> str:
-    return sha256(b"".join(weight.tobytes() for weight in net.model_.get_weights())).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +26,7 @@ def uneven(stripes) -> tuple[np.ndarray, np.ndarray]:
 # Weights
 
 
-def test_class_weight_is_sample_weight_of_the_class(uneven) -> None:
+def test_class_weight_is_sample_weight_of_the_class(uneven, small_net, fingerprint) -> None:
     rows, labels = uneven
     balanced = small_net(class_weight="balanced").fit(rows, labels)
     by_dict = small_net(class_weight={"across": 36 / 60, "down": 36 / 12}).fit(rows, labels)
@@ -52,12 +41,12 @@ def test_class_weight_is_sample_weight_of_the_class(uneven) -> None:
     )
 
 
-def test_class_weight_of_no_class_is_refused(uneven) -> None:
+def test_class_weight_of_no_class_is_refused(uneven, small_net) -> None:
     with pytest.raises(ValueError, match="down"):
         small_net(class_weight={"across": 1.0, "dwon": 2.0}).fit(*uneven)
 
 
-def test_weight_zero_is_not_there(uneven) -> None:
+def test_weight_zero_is_not_there(uneven, small_net, fingerprint) -> None:
     rows, labels = uneven
     weight = np.tile([1.0, 0.0, 2.0], 12)
     kept = weight > 0
@@ -72,14 +61,11 @@ def test_weight_zero_is_not_there(uneven) -> None:
 # In several goes
 
 
-def test_warm_start_goes_on(stripes) -> None:
+def test_warm_start_goes_on(stripes, small_net, fingerprint) -> None:
     rows, labels = stripes
     net = small_net(warm_start=True, epochs=2).fit(rows, labels)
-    first, cost, loss = (
-        fingerprint(net),
-        net.multiply_adds_,
-        log_loss(labels, net.predict_proba(rows)),
-    )
+    first, cost = fingerprint(net), net.multiply_adds_
+    loss = log_loss(labels, net.predict_proba(rows))
     net.set_params(epochs=3).fit(rows, labels)
     assert net.n_iter_ == 5
     assert len(net.history_["loss"]) == 5
@@ -97,7 +83,7 @@ def test_warm_start_goes_on(stripes) -> None:
     assert fingerprint(cold) == first
 
 
-def test_partial_fit_learns_from_minibatches(stripes) -> None:
+def test_partial_fit_learns_from_minibatches(stripes, small_net) -> None:
     rows, labels = stripes
     net = small_net(batch_size=15)
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
@@ -119,7 +105,7 @@ def test_partial_fit_learns_from_minibatches(stripes) -> None:
         net.partial_fit(rows[:, :16], labels)
 
 
-def test_partial_fit_refuses_what_wants_all_images(stripes) -> None:
+def test_partial_fit_refuses_what_wants_all_images(stripes, small_net) -> None:
     for wish in ({"class_weight": "balanced"}, {"early_stopping": True}):
         with pytest.raises(ValueError, match=next(iter(wish))):
             small_net(**wish).partial_fit(*stripes, classes=["across", "down"])
@@ -128,7 +114,7 @@ def test_partial_fit_refuses_what_wants_all_images(stripes) -> None:
 # Early stopping
 
 
-def test_early_stopping_waits_and_keeps_the_best_weights(stripes) -> None:
+def test_early_stopping_waits_and_keeps_the_best_weights(stripes, small_net) -> None:
     rows, labels = stripes
     # A step so large that the loss on the images held out soon only gets worse.
     wishes = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 3}
@@ -145,7 +131,7 @@ def test_early_stopping_waits_and_keeps_the_best_weights(stripes) -> None:
     assert per_image == small_net(epochs=1).fit(rows[:42], labels[:42]).multiply_adds_
 
 
-def test_best_weights_are_kept_where_no_epoch_is_left_to_wait(stripes) -> None:
+def test_best_weights_are_kept_where_no_epoch_is_left_to_wait(stripes, small_net) -> None:
     rows, labels = stripes
     wishes = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 6}
     net = small_net(epochs=4, learning_rate=0.3, **wishes).fit(rows, labels)
@@ -159,7 +145,7 @@ def test_best_weights_are_kept_where_no_epoch_is_left_to_wait(stripes) -> None:
     )
 
 
-def test_groups_are_not_parted_by_the_hold_out(stripes) -> None:
+def test_groups_are_not_parted_by_the_hold_out(stripes, small_net) -> None:
     rows, labels = stripes
     groups = np.empty(60, dtype=object)
     for label in ("across", "down"):  # pairs of one image of each class
@@ -170,6 +156,8 @@ def test_groups_are_not_parted_by_the_hold_out(stripes) -> None:
     assert (labels[held_out] == "down").sum() == 6
     with pytest.raises(ValueError, match="too few images or groups"):
         small_net(early_stopping=True).fit(rows, labels, groups=labels)
+    with pytest.raises(ValueError, match=r"too few images or groups .* early_stopping=False"):
+        small_net(early_stopping=True).fit(rows[:9], labels[:9])
     # With so few groups as to be unequal, the number of images trained on tells that `fit` asks.
     few = np.where(np.arange(60) < 45, np.arange(60) // 15, 3)
     net = small_net(epochs=1, early_stopping=True, validation_fraction=0.25)
@@ -198,7 +186,7 @@ class Log(keras.callbacks.Callback):
         self.model.stop_training = epoch == 1
 
 
-def test_keras_callbacks_survive_clone_pickle_and_search(stripes) -> None:
+def test_keras_callbacks_survive_clone_pickle_and_search(stripes, small_net) -> None:
     net = small_net(epochs=9, callbacks=[Log()]).fit(*stripes)
     assert net.callbacks[0].epochs == [0, 1]
     assert net.n_iter_ == 2
@@ -239,7 +227,6 @@ def test_scikit_learn_callbacks_are_told_of_epochs(faces: pd.DataFrame, capsys) 
     search = BalancedRandomizedSearchCV(
         pipeline, {"classify__pooling": ["max", "average"]}, n_iter=2, cv=2, n_jobs=1
     )
-    search.set_callbacks(callback.ProgressBar()).fit(
-        faces.path, faces.label
-    )  # warnings are errors
+    # A warning for each fit would fail here: the tests take warnings for errors.
+    search.set_callbacks(callback.ProgressBar()).fit(faces.path, faces.label)
     assert "BalancedRandomizedSearchCV" in capsys.readouterr().out

@@ -87,6 +87,8 @@ def test_senseless_sizes_are_refused(faces: pd.DataFrame, size) -> None:
         ImageVectorizer(size).fit(faces.path)
     with pytest.raises(ValueError, match="size"):
         ImageVectorizer(size).transform(faces.path)
+    with pytest.raises(ValueError, match="size"):
+        ImageVectorizer(size).get_feature_names_out()
 
 
 def test_what_is_no_column_of_paths_is_refused(faces: pd.DataFrame) -> None:
