@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["datasets"],
     submod_attrs={
+        "cache": ["cache_info", "clear_cache"],
         "catalogue": ["Footprint", "estimate_footprint", "load_catalogue", "split_catalogue"],
         "classifier": ["ConvNetClassifier"],
         "convnet": ["build_convnet", "count_multiply_adds", "net_name"],
@@ -19,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "images": ["ImageReadError", "read_raster"],
         "search": [
             "ARCHITECTURES",
+            "BalancedHalvingSearchCV",
             "BalancedRandomizedSearchCV",
             "CostScorer",
             "make_comic_pipeline",

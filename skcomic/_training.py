@@ -16,6 +16,8 @@ from skcomic._tensorflow import keras, tf_get_seed, tf_set_seed
 from skcomic.catalogue import deal_out_pairs
 
 _LARGEST_SEED = np.iinfo(np.int32).max
+_MOST_STEPS = 32
+_OF_BATCHES = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 _TURN = threading.RLock()
 
 
@@ -76,6 +78,24 @@ def create_state(model: "keras.Model") -> None:
     nothing = np.zeros((1, *model.layers[-1].output.shape[1:]), np.float32)
     model.compute_metrics(None, nothing, nothing)
     model.reset_metrics()
+
+
+def set_steps_per_execution(model: "keras.Model", n_batches: int, callbacks: list[Any]) -> None:
+    """Let TensorFlow go through several batches by itself before Python looks again.
+
+    As many as share the epoch equally, up to a number that a Ctrl-C can wait for; one where a
+    callback wants to be told of batches. The weights are the same in any case.
+    """
+    watched = any(
+        getattr(type(callback), name, None) is not getattr(keras.callbacks.Callback, name)
+        for callback in callbacks
+        for name in _OF_BATCHES
+    )
+    most = 1 if watched else _MOST_STEPS
+    steps = max(n for n in range(1, most + 1) if n_batches % n == 0)
+    if model.steps_per_execution != steps:
+        model.steps_per_execution = steps
+        model.train_function = None  # is compiled for a number of steps
 
 
 def hold_out(y: np.ndarray, groups: Any, fraction: float, seed: int) -> np.ndarray:

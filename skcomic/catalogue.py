@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
+from skcomic.cache import keep_raster
 from skcomic.images import EXTENSIONS, ImageReadError, PathLike, read_raster
 
 PairRule = Literal["stem"] | Callable[[Path], str] | None
@@ -276,7 +277,11 @@ class Footprint:
 
 
 def estimate_footprint(
-    catalogue: pd.DataFrame, size: int | tuple[int, int], *, n_sample: int = 32
+    catalogue: pd.DataFrame,
+    size: int | tuple[int, int],
+    *,
+    n_sample: int = 32,
+    cache: PathLike | None = None,
 ) -> Footprint:
     """Tell what it takes to load a catalogue, from a small sample of it.
 
@@ -288,6 +293,9 @@ def estimate_footprint(
         Height and width of the rasters, in pixels.
     n_sample : int, default=32
         How many images, evenly spaced over the catalogue, are decoded for the estimate.
+    cache : str, path-like or None, default=None
+        Folder of a cache (see `ImageVectorizer`) that keeps what is decoded here; nothing is
+        read from it, since that would take no time.
 
     Returns
     -------
@@ -321,10 +329,13 @@ def estimate_footprint(
     for path in catalogue.path.iloc[sample]:
         start = time.perf_counter()
         try:
-            read_raster(path, (height, width))
+            raster = read_raster(path, (height, width))
         except ImageReadError as error:
             failures += error.failures
+            continue
         seconds.append(time.perf_counter() - start)
+        if cache is not None:
+            keep_raster(cache, path, raster, "box")
     if failures:
         raise ImageReadError(failures, n_sample)
     return Footprint(

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from skcomic.folder import DRAWN, begin_parts, claim_folder, finished_parts
+from skcomic.folder import CACHE, DRAWN, begin_parts, claim_folder, finished_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +47,21 @@ class CostName(StrEnum):
     multiply_adds = "multiply_adds"
 
 
+class PrecisionName(StrEnum):
+    """What the nets compute in."""
+
+    float32 = "float32"
+    mixed_bfloat16 = "mixed_bfloat16"
+    auto = "auto"
+
+
+class SearchName(StrEnum):
+    """How the net is searched for."""
+
+    random = "random"
+    halving = "halving"
+
+
 @app.callback()
 def _commands() -> None:
     """Cheap, proven image classifiers inside scikit-learn."""
@@ -75,6 +90,17 @@ def study(
     positive: Annotated[
         str | None, typer.Option(help="Class that precision, recall and F-score are of.")
     ] = None,
+    precision: Annotated[
+        PrecisionName,
+        typer.Option(help="What the nets compute in; auto: bfloat16 where it is faster."),
+    ] = PrecisionName.auto,
+    search: Annotated[
+        SearchName, typer.Option(help="halving: train only the better nets in full.")
+    ] = SearchName.random,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the decoded images; default: OUT/cache."),
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
     seed: Annotated[int, typer.Option(help="Decides split, candidates and fits.")] = 0,
     pairs: Annotated[int, typer.Option(help="Pairs to draw where there is no ROOT.")] = 240,
@@ -97,6 +123,8 @@ def study(
             "cost": cost.value,
             "tolerance": tolerance,
             "positive": positive,
+            "precision": precision.value,
+            "search": search.value,
             "random_state": seed,
         }
         catalogue = _load(root) if root else None
@@ -110,7 +138,9 @@ def study(
 
         workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
         with workers, _Follower(console, out, settings) as follower:
-            result = run_study(catalogue, n_jobs=jobs, on_progress=follower, **asked)
+            result = run_study(
+                catalogue, n_jobs=jobs, cache=cache or out / CACHE, on_progress=follower, **asked
+            )
         _print_result(console, result)
         console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
 
@@ -133,6 +163,32 @@ def fetch(
         )
         typer.echo(f"{len(faces.catalogue)} images in {faces.data_dir}")
         typer.echo(f"Next: skcomic study {faces.data_dir}")
+
+
+caches = typer.Typer(help="Look after the decoded images that a study keeps.")
+app.add_typer(caches, name="cache")
+
+
+@caches.command()
+def info(folder: Annotated[Path, typer.Argument(help="Folder of the cache.")]) -> None:
+    """Tell how many images a cache holds and what room they take."""
+    with _plain_errors(None):
+        from skcomic.cache import cache_info
+
+        known = cache_info(folder)
+        typer.echo(
+            f"{known['rasters']} rasters, {known['bytes'] / 1e6:.1f} MB of at most "
+            f"{known['limit'] / 1e9:.1f} GB; files decoded so far: {known['decodes']}"
+        )
+
+
+@caches.command()
+def clear(folder: Annotated[Path, typer.Argument(help="Folder of the cache.")]) -> None:
+    """Delete the decoded images of a cache; they are decoded again when they are wanted."""
+    with _plain_errors(None):
+        from skcomic.cache import clear_cache
+
+        clear_cache(folder)
 
 
 def _parse_sizes(text: str) -> tuple[int, ...]:
@@ -224,8 +280,10 @@ def _tell_stage(stage: str, study: "Study") -> list[str]:
 
 
 def _print_result(console: Console, study: "Study") -> None:
+    assert study.candidates is not None
+    candidates = study.candidates.assign(net=study.name_candidates())
     for title, frame, chosen in (
-        ("The search", study.candidates, study.chosen_net),
+        ("The search", candidates, study.chosen_net),
         ("The sizes", study.sizes, study.chosen_size),
     ):
         assert frame is not None

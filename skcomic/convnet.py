@@ -47,6 +47,7 @@ def build_convnet(
     filters: int = 32,
     kernel_size: int = 3,
     image_shape: ImageShape = None,
+    precision: str = "float32",
 ) -> "keras.Model":
     """Build the network, not compiled: rows of pixels in, class probabilities out.
 
@@ -71,6 +72,8 @@ def build_convnet(
         Height and width that a row is reshaped to. None: the row is a square image. "pad": the
         row may have any length; zeros are put after it up to the next square that is large
         enough for the network.
+    precision : str, default="float32"
+        Keras' dtype policy of all layers but the last, which gives float32 in any case.
 
     Returns
     -------
@@ -102,13 +105,16 @@ def build_convnet(
         ]
     layers += [
         keras.layers.Reshape((height, width, 1)),
-        keras.layers.Dense(first_units, activation="relu"),
+        keras.layers.Dense(first_units, activation="relu", dtype=precision),
     ]
     for _ in range(n_conv):
-        layers += [keras.layers.Conv2D(filters, kernel_size, activation="relu"), pool(_POOL)]
+        layers += [
+            keras.layers.Conv2D(filters, kernel_size, activation="relu", dtype=precision),
+            pool(_POOL, dtype=precision),
+        ]
     n_classes = meta["n_classes_"]
     layers += [
-        keras.layers.Flatten(),
+        keras.layers.Flatten(dtype=precision),
         keras.layers.Dense(1, activation="sigmoid")
         if n_classes == 2
         else keras.layers.Dense(n_classes, activation="softmax"),

@@ -103,8 +103,9 @@ class TimeScoreDisplay:
         frame = study.candidates if stage == "search" else study.sizes
         if frame is None:
             raise ValueError(f"the study has not finished its stage {stage!r}")
-        nets, chosen = frame.net, study.chosen_net
-        if stage == "sizes":
+        if stage == "search":
+            nets, chosen = study.name_candidates(), study.chosen_net
+        else:
             nets = frame.net + "_" + frame["size"].astype(str)
             chosen = f"{study.chosen_net}_{study.chosen_size}"
         cost = study.settings.cost

@@ -9,6 +9,9 @@ from typing import Any
 #: Where a study that was given no images draws its own.
 DRAWN = "drawn"
 
+#: Where a study that was given no other folder keeps decoded images.
+CACHE = "cache"
+
 CANDIDATES, SIZES, NUMBERS, PAGE = "candidates.csv", "sizes.csv", "study.json", "report.html"
 SEARCH_FIGURE, SIZES_FIGURE = "figures/search.png", "figures/sizes.png"
 

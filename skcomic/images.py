@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+import PIL
+from PIL import Image, features
 
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 PathLike = str | os.PathLike[str]
@@ -36,6 +37,9 @@ EXTENSIONS = (
 # Pillow refuses more pixels than this by itself, but through a global that a program may
 # have changed: the limit here holds whatever that global says.
 MAX_PIXELS = 178_956_970
+
+# To be raised whenever this module makes other pixels: caches then forget the former ones.
+_RULES = 1
 
 _MANY_PIXELS = 8
 _ORIENTATION_TAG = 0x0112
@@ -136,58 +140,125 @@ def read_raster(path: PathLike, size: tuple[int, int], resample: Resample = "box
     array([[128, 128, 128],
            [128, 128, 128]], dtype=uint8)
     """
+    (raster,), _ = read_rasters(path, [size], resample)
+    return raster
+
+
+def read_rasters(
+    path: PathLike, sizes: Sequence[tuple[int, int]], resample: Resample = "box"
+) -> tuple[list[np.ndarray], int]:
+    """Read an image file at several sizes, with as few decodes as give what one of each gives.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The image file.
+    sizes : sequence of (int, int)
+        Height and width of each raster, in pixels.
+    resample : str, default="box"
+        As for `read_raster`.
+
+    Returns
+    -------
+    rasters : list of ndarray of shape (height, width), uint8
+        Each as from `read_raster`.
+    n_decodes : int
+        How often the file was decoded: a JPEG file once for each scale that is wanted.
+
+    Raises
+    ------
+    ImageReadError
+        As `read_raster` does.
+    """
     name = os.fspath(path)
+    rasters: dict[tuple[int, int], np.ndarray] = {}
+    n_decodes = 0
     try:
-        with Image.open(name, formats=FORMATS) as image:
-            return _grey_raster(image, size, RESAMPLING[resample])
+        while missing := [size for size in sizes if size not in rasters]:
+            with Image.open(name, formats=FORMATS) as image:
+                rasters |= _grey_rasters(image, missing, RESAMPLING[resample])
+            n_decodes += 1
     except Exception as error:
         # A damaged file makes Pillow's plug-ins raise nearly anything (struct.error,
         # SyntaxError, KeyError, ...): all of them mean that this file cannot be read.
         raise ImageReadError([(name, _reason(name, error))]) from error
+    return [rasters[size] for size in sizes], n_decodes
 
 
-def _grey_raster(
-    image: Image.Image, size: tuple[int, int], resample: Image.Resampling
-) -> np.ndarray:
+def decoder_version() -> str:
+    """Tell what decides the pixels of a raster beside the file, its size and the filter.
+
+    Returns
+    -------
+    version : str
+        Of the rules in this module, of Pillow and of the JPEG library in it.
+    """
+    return f"{_RULES}, Pillow {PIL.__version__}, jpeg {features.version_codec('jpg')}"
+
+
+def _grey_rasters(
+    image: Image.Image, sizes: Sequence[tuple[int, int]], resample: Image.Resampling
+) -> dict[tuple[int, int], np.ndarray]:
+    """Decode once, for the first size and those others that want the same scale."""
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(
             f"{image.width} x {image.height} pixels are more than the limit of {MAX_PIXELS}"
         )
-    height, width = size
-    if image.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNS:
-        height, width = width, height
-    covered = _draft(image, (width, height)) if image.format == "JPEG" else None
+    lies = image.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNS
+    covered = None
+    if image.format == "JPEG":
+        scales = {size: _scale(image.size, size if lies else size[::-1]) for size in sizes}
+        sizes = [size for size in sizes if scales[size] == scales[sizes[0]]]
+        covered = _draft(image, scales[sizes[0]])
     image.load()
     # Asked again after loading, since Pillow turns a TIFF file by itself while it loads,
     # and applied last, to the few pixels that are left.
     turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
-    if turn is None:
-        height, width = size
-    small = _to_grey(image).resize((width, height), resample, box=covered)
-    return np.asarray(small if turn is None else small.transpose(turn))
+    grey = _to_grey(image)
+    rasters = {}
+    for size in sizes:
+        height, width = size[::-1] if lies and turn is not None else size
+        small = _resize(grey, (width, height), resample, covered)
+        rasters[size] = np.asarray(small if turn is None else small.transpose(turn))
+    return rasters
 
 
-def _draft(
-    image: Image.Image, wanted: tuple[int, int]
-) -> tuple[float, float, float, float] | None:
-    """Choose the scale that a JPEG file is decoded at; return the box of it to be resized.
+def _resize(
+    grey: Image.Image,
+    wanted: tuple[int, int],
+    resample: Image.Resampling,
+    covered: tuple[float, float, float, float] | None,
+) -> Image.Image:
+    across, down = grey.width // wanted[0], grey.height // wanted[1]
+    are_whole = grey.size == (across * wanted[0], down * wanted[1])
+    if resample is Image.Resampling.BOX and are_whole and covered in (None, (0, 0, *grey.size)):
+        return grey.reduce((across, down))  # the same mean, rounded once and not twice, and faster
+    return grey.resize(wanted, resample, box=covered)
+
+
+def _scale(full: tuple[int, int], wanted: tuple[int, int]) -> int:
+    """Choose the scale that a JPEG file is decoded at.
 
     A filter works in whole pixels: resizing an already scaled raster gives what resizing the
     full one gives if the pixels of the result are made of whole decoded pixels, or of very
     many. On 360 photographs and drawings of 106 to 512 pixels this rule stays within 0.6 grey
     levels on average and 3 at most; the plain "at least the wanted size" is off by up to 165.
     """
-    full = image.size
     for scale in (8, 4, 2):
         ratios = [length / (scale * target) for length, target in zip(full, wanted, strict=True)]
         if all(r >= _MANY_PIXELS or (r >= 1 and r.is_integer()) for r in ratios):
-            image.draft("L", (full[0] // scale, full[1] // scale))
-            if image.size == full:  # a kind of JPEG that is not scaled
-                break
-            # The last row and column of the decoded raster may stand for less than a pixel.
-            return (0, 0, full[0] / scale, full[1] / scale)
-    image.draft("L", full)
-    return None
+            return scale
+    return 1
+
+
+def _draft(image: Image.Image, scale: int) -> tuple[float, float, float, float] | None:
+    """Have a JPEG file decoded at a scale, luma alone; return the box of it to be resized."""
+    full = image.size
+    image.draft("L", (full[0] // scale, full[1] // scale))
+    if image.size == full:  # also of a kind of JPEG that is not scaled
+        return None
+    # The last row and column of the decoded raster may stand for less than a pixel.
+    return (0, 0, full[0] / scale, full[1] / scale)
 
 
 def _to_grey(image: Image.Image) -> Image.Image:
@@ -202,7 +273,7 @@ def _to_grey(image: Image.Image) -> Image.Image:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, "white")
         return Image.alpha_composite(white, colours).convert("L")
-    return image.convert("L")
+    return image if image.mode == "L" else image.convert("L")
 
 
 def _reason(name: str, error: Exception) -> str:

@@ -3,9 +3,10 @@
 import platform
 import time
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 
+from skcomic.cache import load_rasters, temporary_cache
 from skcomic.catalogue import (
     Footprint,
     available_memory,
@@ -23,17 +25,23 @@ from skcomic.catalogue import (
     estimate_footprint,
     split_catalogue,
 )
+from skcomic.classifier import Precision
 from skcomic.convnet import check_depth, net_name
+from skcomic.images import PathLike
 from skcomic.progress import counted_epochs
 from skcomic.search import (
     ARCHITECTURES,
+    BalancedHalvingSearchCV,
     BalancedRandomizedSearchCV,
     Cost,
     CostScorer,
+    halving_rounds,
     make_comic_pipeline,
     score_labels,
     select_parsimonious,
 )
+
+SearchKind = Literal["random", "halving"]
 
 #: The class that precision, recall and F-score are of where there is one of this name.
 DEFAULT_POSITIVE = "comics"
@@ -82,6 +90,10 @@ class StudySettings:
         How far below the best validation F-score a choice may be.
     positive : str or None
         The class that precision, recall and F-score are of.
+    precision : {"float32", "mixed_bfloat16", "auto"}
+        What the networks compute in.
+    search : {"random", "halving"}
+        How the net is searched for.
     random_state : int
         Decides the split, the candidates and every fit.
     """
@@ -98,6 +110,8 @@ class StudySettings:
     cost: Cost
     tolerance: float
     positive: str | None
+    precision: Precision
+    search: SearchKind
     random_state: int
 
 
@@ -120,8 +134,8 @@ class Study:
         Of Python and the libraries.
     candidates : DataFrame
         One row per net of the search: `net`, `first_units`, `pooling`, `n_conv`, `size`,
-        `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
-        `multiply_adds`, `parameters`.
+        `epochs`, `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
+        `multiply_adds`, `parameters`. A search by halving has rows of fewer epochs first.
     chosen_net : str
         Such as ``16_max_1``.
     sizes : DataFrame
@@ -161,6 +175,25 @@ class Study:
     def seconds(self) -> float:
         """Wall seconds of the whole study."""
         return sum(self.stage_seconds.values())
+
+    def name_candidates(self) -> pd.Series:
+        """Name each row of `candidates`, with its epochs where they are not those of all.
+
+        Returns
+        -------
+        names : Series of str
+            Such as ``16_max_1``, or ``16_max_1 (3 epochs)`` in a first round of halving.
+
+        Raises
+        ------
+        ValueError
+            If the study has not finished its search.
+        """
+        frame = self.candidates
+        if frame is None:
+            raise ValueError("the study has not finished its stage 'search'")
+        in_full = frame.epochs == self.settings.epochs
+        return frame.net.where(in_full, frame.net + " (" + frame.epochs.astype(str) + " epochs)")
 
     def to_dict(self) -> dict[str, Any]:
         """Make plain data of all numbers, for JSON.
@@ -227,7 +260,10 @@ def run_study(
     cost: Cost = "cpu_seconds",
     tolerance: float = 0.005,
     positive: str | None = None,
+    precision: Precision = "auto",
+    search: SearchKind = "random",
     n_jobs: int | None = -1,
+    cache: PathLike | None = None,
     random_state: int = 0,
     on_progress: Callable[[StudyProgress], None] | None = None,
 ) -> Study:
@@ -267,8 +303,16 @@ def run_study(
     positive : str, default=None
         The class that precision, recall and F-score are of. None: "comics" if there is such
         a class, else the second of two classes; macro averages for more than two.
+    precision : {"float32", "mixed_bfloat16", "auto"}, default="auto"
+        What the networks compute in; see `ConvNetClassifier`.
+    search : {"random", "halving"}, default="random"
+        "random" trains every candidate for all `epochs`; "halving" only the better ones, see
+        `BalancedHalvingSearchCV`.
     n_jobs : int, default=-1
         Number of fits side by side; -1 is one on each core.
+    cache : str, path-like or None, default=None
+        Folder that keeps the decoded images for other studies; see `ImageVectorizer`. None: a
+        folder that is deleted afterwards. An image is decoded once per size in any case.
     random_state : int, default=0
         Decides the split, the candidates and every fit.
     on_progress : callable, default=None
@@ -328,10 +372,13 @@ def run_study(
         cost=cost,
         tolerance=tolerance,
         positive=_choose_positive(catalogue, positive),
+        precision=precision,
+        search=search,
         random_state=random_state,
     )
     _check_settings(settings)
-    return _Runner(catalogue, settings, n_jobs, on_progress or (lambda _: None)).run()
+    with temporary_cache() if cache is None else nullcontext(cache) as folder:
+        return _Runner(catalogue, settings, n_jobs, folder, on_progress or (lambda _: None)).run()
 
 
 class _Runner:
@@ -342,16 +389,21 @@ class _Runner:
         catalogue: pd.DataFrame,
         settings: StudySettings,
         n_jobs: int | None,
+        cache: PathLike,
         on_progress: Callable[[StudyProgress], None],
     ) -> None:
         self.catalogue = catalogue
         self.settings = settings
         self.n_jobs = n_jobs
+        self.cache = cache
         self.on_progress = on_progress
         self.scorer = CostScorer(settings.positive)
         self.choose = select_parsimonious(settings.tolerance, settings.cost)
+        rounds = [(settings.n_candidates, settings.epochs)]
+        if settings.search == "halving":
+            rounds = halving_rounds(*rounds[0])
         self.total_epochs = (
-            settings.n_candidates * settings.epochs
+            sum(n_candidates * epochs for n_candidates, epochs in rounds)
             + (len(settings.sizes) + 1) * settings.final_epochs
         )
         self.epochs = 0
@@ -363,7 +415,10 @@ class _Runner:
         self._end_stage(start)
         with counted_epochs(self._count) as counter:
             pipeline = make_comic_pipeline(
-                classify__random_state=self.settings.random_state, classify__callbacks=[counter]
+                vectorize__cache=self.cache,
+                classify__precision=self.settings.precision,
+                classify__random_state=self.settings.random_state,
+                classify__callbacks=[counter],
             )
             for stage, method in (
                 ("search", self._search),
@@ -374,7 +429,7 @@ class _Runner:
                 start = time.perf_counter()
                 pipeline = method(pipeline, split)
                 self._end_stage(start)
-        self.study.pipeline = pipeline
+        self.study.pipeline = pipeline.set_params(vectorize__cache=None)
         return self.study
 
     def _split(self) -> Bunch:
@@ -401,11 +456,18 @@ class _Runner:
                 "pairs": self.catalogue.pair.nunique(),
             },
             split={name: len(part) for name, part in split.items()},
-            footprint=estimate_footprint(self.catalogue, max(settings.sizes)),
+            footprint=estimate_footprint(self.catalogue, max(settings.sizes), cache=self.cache),
             versions={"python": platform.python_version()}
             | {library: version(library) for library in _LIBRARIES},
         )
         self._check_memory()
+        # Once for all that follows: the workers find the rasters in the cache.
+        load_rasters(
+            self.catalogue.path.tolist(),
+            [(size, size) for size in settings.sizes],
+            n_jobs=self.n_jobs,
+            cache=self.cache,
+        )
         return split
 
     def _check_memory(self) -> None:
@@ -436,7 +498,8 @@ class _Runner:
             classify__epochs=settings.epochs,
             classify__batch_size=settings.batch_size,
         )
-        search = BalancedRandomizedSearchCV(
+        kind = {"random": BalancedRandomizedSearchCV, "halving": BalancedHalvingSearchCV}
+        search = kind[settings.search](
             pipeline,
             ARCHITECTURES,
             n_iter=settings.n_candidates,
@@ -454,7 +517,7 @@ class _Runner:
         )
         search = GridSearchCV(
             pipeline,
-            {"vectorize__size": list(settings.sizes)},
+            {"vectorize__size": sorted(settings.sizes, reverse=True)},  # the longest first
             **self._held_out(split.train, split.validation),
         )
         sizes, chosen = self._evaluate(search, split.train, split.validation)
@@ -521,6 +584,7 @@ class _Runner:
                     "net": net_name(tried),
                     **{name.partition("__")[2]: tried[name] for name in ARCHITECTURES},
                     "size": size,
+                    "epochs": tried["classify__epochs"],
                     **{
                         f"{part}_{score}": float(results[f"mean_{fold}_{score}"][i])
                         for part, fold in (("train", "train"), ("validation", "test"))
@@ -570,6 +634,11 @@ def _check_settings(settings: StudySettings) -> None:
         raise ValueError(f"sizes must be distinct, not {settings.sizes}")
     for size in settings.sizes:
         check_depth(size, size, max(ARCHITECTURES["classify__n_conv"]))
+    for name, allowed in (("precision", Precision), ("search", SearchKind)):
+        if getattr(settings, name) not in get_args(allowed):
+            raise ValueError(
+                f"{name} must be one of {get_args(allowed)}, not {getattr(settings, name)!r}"
+            )
     if not 0 < settings.search_fraction <= 1:
         raise ValueError(
             f"search_fraction must be above 0 and up to 1, not {settings.search_fraction}"

@@ -6,13 +6,13 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcomic._estimator import EstimatorMixin, Sides, visual_block, with_callbacks
-from skcomic.images import RESAMPLING, ImageReadError, PathLike, Resample, read_raster
+from skcomic.cache import load_rasters
+from skcomic.images import RESAMPLING, PathLike, Resample
 
 WHITE = 255
 
@@ -35,6 +35,11 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
     n_jobs : int or None, default=None
         Number of threads that decode; None is 1 unless in a `joblib.parallel_config`
         context, -1 is all cores.
+    cache : str, path-like or None, default=None
+        A folder that keeps the decoded images, so that each is decoded once per size, whatever
+        fits, folds and processes want it again. A changed file is decoded anew. It takes one
+        byte per pixel kept, up to 8 GiB (``skcomic cache info``); a folder that cannot be used
+        costs a warning.
 
     See Also
     --------
@@ -61,6 +66,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         "size": [Interval(Integral, 1, None, closed="left"), Sides()],
         "resample": [StrOptions(set(RESAMPLING))],
         "n_jobs": [Integral, None],
+        "cache": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -69,10 +75,12 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         *,
         resample: Resample = "box",
         n_jobs: int | None = None,
+        cache: PathLike | None = None,
     ) -> None:
         self.size = size
         self.resample = resample
         self.n_jobs = n_jobs
+        self.cache = cache
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -117,16 +125,9 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         self._validate_params()
         height, width = _height_and_width(self.size)
         paths = _list_paths(X)
-        rasters = np.empty((len(paths), height, width), dtype=np.uint8)
-        # Pillow gives up the interpreter lock while it decodes, so threads do scale. A few
-        # batches for each thread keep them all busy to the end at little overhead.
-        n_batches = max(1, min(len(paths), 64))
-        batches = np.array_split(np.arange(len(paths)), n_batches)
-        failures = Parallel(n_jobs=self.n_jobs, prefer="threads", require="sharedmem")(
-            delayed(_decode_into)(rasters, batch, paths, self.resample) for batch in batches
+        (rasters,) = load_rasters(
+            paths, [(height, width)], self.resample, n_jobs=self.n_jobs, cache=self.cache
         )
-        if bad := [failure for batch in failures for failure in batch]:
-            raise ImageReadError(bad, len(paths))
         rows = rasters.reshape(len(paths), height * width).astype(np.float32)
         rows /= WHITE
         return rows
@@ -162,19 +163,6 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.requires_fit = False
         return tags
-
-
-def _decode_into(
-    rasters: np.ndarray, rows: np.ndarray, paths: list[PathLike], resample: Resample
-) -> list[tuple[str, str]]:
-    """Fill some rows of `rasters`; return path and reason of the files that failed."""
-    failures: list[tuple[str, str]] = []
-    for row in rows:
-        try:
-            rasters[row] = read_raster(paths[row], rasters.shape[1:], resample)
-        except ImageReadError as error:
-            failures += error.failures
-    return failures
 
 
 def _height_and_width(size: Any) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -70,6 +71,20 @@ def dask_cluster() -> Iterator[None]:
 def test_dask_cluster_gives_the_same_scores(pipeline, faces, alone) -> None:
     with joblib.parallel_config(backend="dask"):
         assert scores_of(pipeline, faces, n_jobs=-1) == alone
+
+
+@pytest.mark.parametrize(("backend", "n_jobs"), [("loky", 2), ("loky", 1), ("dask", 2)])
+def test_workers_share_the_cores(backend: str, n_jobs: int) -> None:
+    """Threads that compute, in all processes together, are no more than cores."""
+    program = Path(__file__).with_name("thread_budget.py")
+    result = subprocess.run(
+        [sys.executable, program, backend, str(n_jobs)],
+        env={name: value for name, value in os.environ.items() if "NUM_THREADS" not in name},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    counts = [int(count) for count in result.stdout.split()]
+    assert len(counts) == n_jobs
+    assert sum(counts) <= joblib.cpu_count()
 
 
 def test_threads_take_turns(stripes) -> None:

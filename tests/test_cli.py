@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,9 +39,9 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
     out, printed = drawn_study
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.suffix != ".jpg"}
     assert names == {
-        "candidates.csv", "drawn", "drawn/comics", "drawn/faces", "figures",
-        "figures/search.png", "figures/sizes.png", "report.html", "settings.json", "sizes.csv",
-        "study.json",
+        "cache", "cache/rasters.lmdb", "cache/rasters.lmdb-lock", "candidates.csv", "drawn",
+        "drawn/comics", "drawn/faces", "figures", "figures/search.png", "figures/sizes.png",
+        "report.html", "settings.json", "sizes.csv", "study.json",
     }  # fmt: skip
     numbers = json.loads((out / "study.json").read_text())
     assert numbers["catalogue"] == {"images": 24, "labels": 2, "pairs": 12}
@@ -76,6 +77,23 @@ def test_a_second_study_in_the_same_folder(drawn_study: tuple[Path, str]) -> Non
     assert result.returncode == 1
     assert re.fullmatch(r"skcomic: '.*' holds a study already; .* --force\n", result.stderr)
     assert (out / "study.json").read_bytes() == before
+
+
+def test_cache_of_a_study(drawn_study: tuple[Path, str], tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(drawn_study[0] / "cache", cache)
+    result = run("cache", "info", cache)
+    assert result.returncode == 0
+    assert re.match(
+        r"48 rasters, 0\.\d MB of at most 8\.6 GB; files decoded so far: 48\n", result.stdout
+    )
+    assert run("cache", "clear", cache).returncode == 0
+    assert list(cache.iterdir()) == []
+    for command in ("info", "clear"):
+        result = run("cache", command, cache)
+        assert (result.returncode, result.stderr) == (
+            1, f"skcomic: there is no cache in '{cache}'\n"
+        )  # fmt: skip
 
 
 def test_a_mistake_costs_no_former_study(

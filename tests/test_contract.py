@@ -148,6 +148,8 @@ def test_displays_tell_the_net_and_the_size() -> None:
         (ConvNetClassifier(), {"pooling": "mean"}, "a str among .*average"),
         (ConvNetClassifier(), {"first_units": 1.5}, r"int in the range \[1, inf\)"),
         (ConvNetClassifier(), {"image_shape": (64,)}, r"a pair \(height, width\)"),
+        (ConvNetClassifier(), {"precision": "float16"}, "a str among .*mixed_bfloat16"),
+        (ImageVectorizer(), {"cache": 3}, "an instance of 'str'"),
         (ConvNetClassifier(), {"random_state": "seed"}, r"RandomState.*Generator"),
         (ImageVectorizer(), {"size": -3}, r"a pair \(height, width\)"),
         (ImageVectorizer(), {"size": (64,)}, r"int in the range \[1, inf\)"),

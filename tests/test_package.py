@@ -11,7 +11,7 @@ import skcomic
 
 # From the ground up: a room imports only rooms before it.
 ROOMS = (
-    "_version", "folder", "_estimator", "images", "catalogue", "datasets", "vectorizer",
+    "_version", "folder", "_estimator", "images", "cache", "catalogue", "datasets", "vectorizer",
     "_tensorflow", "convnet", "_training", "classifier", "progress", "search", "study",
     "displays", "report", "cli", "__main__",
 )  # fmt: skip

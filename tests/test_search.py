@@ -15,6 +15,7 @@ from sklearn.model_selection import (
 
 from skcomic import (
     ARCHITECTURES,
+    BalancedHalvingSearchCV,
     BalancedRandomizedSearchCV,
     CostScorer,
     ImageVectorizer,
@@ -23,7 +24,7 @@ from skcomic import (
     select_parsimonious,
 )
 from skcomic._tensorflow import keras
-from skcomic.search import score_labels
+from skcomic.search import halving_rounds, score_labels
 
 
 def small_pipeline(**parameters):
@@ -232,3 +233,59 @@ def test_pipeline_takes_the_parameters_of_its_steps() -> None:
     assert pipeline["classify"].pooling == "average"
     with pytest.raises(ValueError, match=r"'vectorize__sise' .* did you mean 'vectorize__size'"):
         make_comic_pipeline(vectorize__sise=16)
+
+
+def test_the_longest_fits_start_first(faces: pd.DataFrame) -> None:
+    search = BalancedRandomizedSearchCV(
+        small_pipeline(vectorize__size=14, classify__epochs=1), ARCHITECTURES, n_iter=4,
+        scoring=CostScorer(), refit=False, cv=2, n_jobs=1, random_state=0, error_score="raise",
+    ).fit(faces.path, faces.label)  # fmt: skip
+    work = search.cv_results_["mean_test_multiply_adds"]
+    assert (np.diff(work) <= 0).all()
+    assert work[0] > work[-1]
+    assert {net_name(params) for params in search.cv_results_["params"]} == {
+        net_name(params) for params in search.draw_candidates()
+    }
+
+
+def test_halving_plans_its_rounds() -> None:
+    assert halving_rounds(6, 25) == [(6, 3), (2, 25)]
+    assert halving_rounds(12, 25) == [(12, 3), (4, 8), (2, 25)]
+    assert halving_rounds(2, 25) == [(2, 25)]
+    assert halving_rounds(12, 1) == [(12, 1), (4, 1), (2, 1)]
+    assert halving_rounds(8, 16, factor=2) == [(8, 4), (4, 8), (2, 16)]
+
+
+def test_halving_trains_the_better_half_in_full(faces: pd.DataFrame) -> None:
+    # With a step of nothing no net learns: these two must not go on.
+    pipeline = small_pipeline(
+        classify__epochs=18, classify__learning_rate=0.02, classify__batch_size=8
+    )
+    settings = {
+        "param_distributions": {
+            "classify__learning_rate": [1e-9, 0.02], "classify__pooling": ["average", "max"]
+        },
+        "n_iter": 4, "random_state": 0, "error_score": "raise", "n_jobs": 1,
+        "cv": StratifiedGroupKFold(2),
+    }  # fmt: skip
+    search = BalancedHalvingSearchCV(
+        pipeline, scoring=CostScorer(), refit=select_parsimonious(cost="multiply_adds"),
+        **settings,
+    )  # fmt: skip
+    assert search.rounds() == [(4, 2), (2, 18)]
+    search.fit(faces.path, faces.label, groups=faces.pair)
+    results = search.cv_results_
+    assert results["iter"].tolist() == [0, 0, 0, 0, 1, 1]
+    assert [p["classify__epochs"] for p in results["params"]] == [2] * 4 + [18] * 2
+    best = np.sort(np.argsort(-results["mean_test_f_score"][:4], kind="stable")[:2])
+    assert [{**results["params"][i], "classify__epochs": 18} for i in best] == results["params"][
+        -2:
+    ]
+    assert search.best_index_ in (4, 5)  # though the others cost less
+    assert search.best_estimator_["classify"].n_iter_ == 18
+    one_score = BalancedHalvingSearchCV(pipeline, scoring="neg_log_loss", **settings)
+    one_score.fit(faces.path, faces.label, groups=faces.pair)
+    assert one_score.best_index_ in (4, 5)
+    assert one_score.best_score_ == one_score.cv_results_["mean_test_score"][4:].max()
+    with pytest.raises(ValueError, match="did you mean 'classify__epochs'"):
+        BalancedHalvingSearchCV(pipeline, {}, resource="classify__epoch").rounds()

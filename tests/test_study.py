@@ -75,11 +75,24 @@ def test_savings_are_shares_of_the_larger_size(study: Study) -> None:
         assert study.saving["f_score_share"] == pytest.approx(1 - ratio)
 
 
+def test_a_study_by_halving(faces: pd.DataFrame) -> None:
+    settings = SMALL | {"n_candidates": 4, "epochs": 3, "search": "halving"}
+    study = run_study(faces, **settings, precision="float32", n_jobs=1)
+    assert study.candidates.epochs.tolist() == [1, 1, 1, 1, 3, 3]
+    in_full = study.candidates[study.candidates.epochs == 3]
+    assert study.chosen_net in set(in_full.net)
+    names = study.name_candidates().tolist()
+    assert [name.endswith(" (1 epochs)") for name in names] == [True] * 4 + [False] * 2
+    assert study.pipeline["classify"].precision_ == "float32"
+    assert study.to_dict()["settings"]["search"] == "halving"
+
+
 def test_the_pipeline_is_the_one_that_was_tested(study: Study, faces: pd.DataFrame) -> None:
     pipeline = study.pipeline
     assert pipeline["vectorize"].size == study.chosen_size
     assert pipeline["classify"].epochs == 3
     assert pipeline["classify"].callbacks is None
+    assert pipeline["vectorize"].cache is None
     assert set(pipeline.predict(faces.path)) <= {"comics", "faces"}
 
 
@@ -157,6 +170,8 @@ def test_three_classes_are_scored_by_macro_average(faces: pd.DataFrame) -> None:
         ({"epochs": 0}, "epochs must be 1 or more, not 0"),
         ({"n_candidates": 5}, "n_iter=5 candidates cannot be shared equally"),
         ({"n_candidates": 14}, "there are only 6"),
+        ({"search": "grid"}, "search must be one of"),
+        ({"precision": "float16"}, "precision must be one of"),
         ({"cost": "money"}, "cost must be one of"),
         ({"test_size": 2}, "test_size must be a share between 0 and 1"),
     ],

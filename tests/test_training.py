@@ -1,17 +1,19 @@
 """How training is steered: weights, warm starts, minibatches, early stopping, callbacks."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils import compute_sample_weight
 
 from skcomic import BalancedRandomizedSearchCV, make_comic_pipeline
-from skcomic._tensorflow import keras
+from skcomic._tensorflow import has_fast_bfloat16, keras
 from skcomic._training import hold_out
 
 
@@ -173,7 +175,76 @@ def test_hold_out_changes_with_the_seed_alone(stripes) -> None:
         assert (first != other).any()
 
 
+# Speed
+
+
+def test_several_batches_at_once_give_the_same_weights(
+    stripes, monkeypatch: pytest.MonkeyPatch, small_net, fingerprint
+) -> None:
+    together = small_net(epochs=2, batch_size=5).fit(*stripes)
+    assert together.model_.steps_per_execution == 12  # all of an epoch
+    watch = BatchLog()
+    one_by_one = small_net(epochs=2, batch_size=5, callbacks=[watch]).fit(*stripes)
+    assert watch.batches == [*range(12), *range(12)]
+    assert one_by_one.model_.steps_per_execution == 1
+    assert fingerprint(one_by_one) == fingerprint(together)
+    assert one_by_one.history_ == together.history_
+    for most, steps in ((7, 6), (4, 4)):  # as many as share the epoch equally
+        monkeypatch.setattr("skcomic._training._MOST_STEPS", most)
+        net = small_net(epochs=2, batch_size=5).fit(*stripes)
+        assert net.model_.steps_per_execution == steps
+        assert fingerprint(net) == fingerprint(together)
+
+
+def test_precision(stripes, monkeypatch: pytest.MonkeyPatch, small_net, fingerprint) -> None:
+    rows, labels = stripes
+    single = small_net().fit(rows, labels)
+    mixed = small_net(precision="mixed_bfloat16").fit(rows, labels)
+    for net, computed_in in ((single, "float32"), (mixed, "bfloat16")):
+        layers = net.model_.layers
+        assert {layer.compute_dtype for layer in layers if layer.weights} == {
+            computed_in, "float32",
+        }  # fmt: skip
+        assert {str(weight.dtype) for weight in net.model_.weights} == {"float32"}
+        assert net.predict_proba(rows).dtype == np.float32
+        assert net.score(rows, labels) > 0.95
+    difference = np.abs(mixed.predict_proba(rows) - single.predict_proba(rows)).max()
+    assert 0 < difference < 0.1
+    for fast, same in ((True, mixed), (False, single)):
+        monkeypatch.setattr("skcomic.classifier.has_fast_bfloat16", lambda fast=fast: fast)
+        auto = small_net(precision="auto").fit(rows, labels)
+        assert auto.precision_ == same.precision_
+        assert fingerprint(auto) == fingerprint(same)
+    mixed.set_params(warm_start=True, precision="float32")
+    with pytest.raises(ValueError, match="another precision than the network was built with"):
+        mixed.fit(rows, labels)
+    flags = Path("/proc/cpuinfo").read_text()
+    assert has_fast_bfloat16() == ("amx_bf16" in flags or "avx512_bf16" in flags)
+
+
+def test_predicting_compiles_nothing_whatever_the_length(stripes, small_net) -> None:
+    rows, labels = stripes
+    net = small_net(epochs=1).fit(rows, labels)
+    traced = []
+    call = net.model_.call
+    net.model_.call = lambda *args, **kwargs: (
+        traced.append(tf.executing_eagerly()) or call(*args, **kwargs)
+    )
+    for length in (1, 7, 59, 60, 129):
+        assert len(net.predict(np.resize(rows, (length, 64)))) == length
+    assert traced == [True] * 6  # of the batches; no graph is made of any
+
+
 # Callbacks
+
+
+class BatchLog(keras.callbacks.Callback):
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        self.batches.append(batch)
 
 
 class Log(keras.callbacks.Callback):
