@@ -83,4 +83,11 @@ def has_fast_bfloat16() -> bool:
     return cpuinfo.exists() and not _BFLOAT16.isdisjoint(cpuinfo.read_text().split())
 
 
-__all__ = ["KerasClassifier", "has_fast_bfloat16", "keras", "tf_get_seed", "tf_set_seed"]
+__all__ = [
+    "KerasClassifier",
+    "has_fast_bfloat16",
+    "keras",
+    "tensorflow",
+    "tf_get_seed",
+    "tf_set_seed",
+]

@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from skcomic._tensorflow import keras, tf_get_seed, tf_set_seed
+from skcomic._tensorflow import keras, tensorflow, tf_get_seed, tf_set_seed
 from skcomic.catalogue import deal_out_pairs
 
 _LARGEST_SEED = np.iinfo(np.int32).max
@@ -96,6 +96,24 @@ def set_steps_per_execution(model: "keras.Model", n_batches: int, callbacks: lis
     if model.steps_per_execution != steps:
         model.steps_per_execution = steps
         model.train_function = None  # is compiled for a number of steps
+
+
+def shuffled_batches(parts: tuple[np.ndarray, ...], batch_size: int, seed: int) -> Any:
+    """Give batches without end, in another order after each time that all images were seen.
+
+    Keras would make such a dataset of arrays by itself, but start it anew for each epoch: 30 ms,
+    and with 160 images of 64x64 pixels one second in eight.
+    """
+    data = tensorflow.data
+    tensors = tuple(tensorflow.convert_to_tensor(part) for part in parts)
+    order = data.Dataset.range(len(parts[0])).shuffle(len(parts[0]), seed=seed)
+    batches = order.batch(batch_size).map(
+        lambda rows: tuple(tensorflow.gather(tensor, rows) for tensor in tensors)
+    )
+    options = data.Options()
+    options.threading.private_threadpool_size = 1  # the cores are for the network
+    options.autotune.enabled = False
+    return batches.repeat().prefetch(1).with_options(options)
 
 
 def hold_out(y: np.ndarray, groups: Any, fraction: float, seed: int) -> np.ndarray:

@@ -30,6 +30,7 @@ from skcomic._training import (
     retracing_unremarked,
     seeded,
     set_steps_per_execution,
+    shuffled_batches,
 )
 from skcomic.convnet import ImageShape, Pooling, build_convnet, count_multiply_adds, net_name
 
@@ -499,15 +500,16 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
                 )
             )
         self.model_.optimizer.learning_rate = self.learning_rate
-        set_steps_per_execution(
-            self.model_, math.ceil(len(data[0]) / self.batch_size), self.callbacks or []
-        )
-        with seeded(self._seed + self.n_iter_), retracing_unremarked(), released(callbacks):
+        n_images, seed = len(data[0]), self._seed + self.n_iter_
+        n_batches = math.ceil(n_images / self.batch_size)
+        set_steps_per_execution(self.model_, n_batches, self.callbacks or [])
+        arrays = tuple(part for part in data if part is not None)
+        with seeded(seed), retracing_unremarked(), released(callbacks):
             cpu, wall = time.process_time(), time.perf_counter()
             history = self.model_.fit(
-                *data[:2],
-                sample_weight=data[2],
-                batch_size=int(self.batch_size),
+                shuffled_batches(arrays, int(self.batch_size), seed),
+                steps_per_epoch=n_batches,
+                shuffle=False,  # the batches are shuffled already
                 initial_epoch=self.n_iter_,
                 epochs=self.n_iter_ + int(n_epochs),
                 validation_data=validation,
@@ -520,7 +522,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             }
         for key, values in history.items():
             self.history_.setdefault(key, []).extend(float(value) for value in values)
-        self.multiply_adds_ += count_multiply_adds(self.model_) * len(data[0]) * len(values)
+        self.multiply_adds_ += count_multiply_adds(self.model_) * n_images * len(values)
         self.n_iter_ += len(values)
         return self
 

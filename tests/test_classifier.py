@@ -88,7 +88,7 @@ def test_more_than_two_classes(stripes, small_net) -> None:
     three = labels.astype(object).copy()
     rows = rows.copy()
     rows[:20], three[:20] = 0.9, "white"
-    net = small_net(epochs=25).fit(rows, three)
+    net = small_net(epochs=25, first_units=8, filters=8).fit(rows, three)
     probabilities = net.predict_proba(rows[:3])
     assert probabilities.shape == (3, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
@@ -129,7 +129,7 @@ def test_parameters_are_those_of_the_constructor(small_net) -> None:
     net = small_net(pooling="average")
     assert set(net.get_params()) == {
         "first_units", "pooling", "n_conv", "filters", "kernel_size", "image_shape", "epochs",
-        "batch_size", "learning_rate", "class_weight", "warm_start", "early_stopping",
+        "batch_size", "learning_rate", "precision", "class_weight", "warm_start", "early_stopping",
         "validation_fraction", "n_iter_no_change", "callbacks", "verbose", "random_state",
     }  # fmt: skip
     assert clone(net).get_params() == net.get_params()

@@ -14,7 +14,7 @@ from sklearn.utils import compute_sample_weight
 
 from skcomic import BalancedRandomizedSearchCV, make_comic_pipeline
 from skcomic._tensorflow import has_fast_bfloat16, keras
-from skcomic._training import hold_out
+from skcomic._training import hold_out, shuffled_batches
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,22 @@ def test_partial_fit_refuses_what_wants_all_images(stripes, small_net) -> None:
             small_net(**wish).partial_fit(*stripes, classes=["across", "down"])
 
 
+def test_every_image_is_seen_once_in_each_epoch_in_another_order() -> None:
+    rows = np.arange(23, dtype=np.float32)[:, np.newaxis]
+    batches = shuffled_batches((rows, rows * 2, rows[:, 0] * 3), batch_size=5, seed=0)
+    orders = []
+    epoch = [batch for batch, _ in zip(batches, range(15), strict=False)]
+    for start in (0, 5, 10):
+        parts = [np.concatenate(part) for part in zip(*epoch[start : start + 5], strict=True)]
+        assert sorted(parts[0][:, 0]) == list(range(23))
+        np.testing.assert_array_equal(parts[0] * 2, parts[1])
+        np.testing.assert_array_equal(parts[0][:, 0] * 3, parts[2])
+        orders.append(tuple(parts[0][:, 0]))
+    assert len(set(orders)) == 3
+    again = next(iter(shuffled_batches((rows,), batch_size=23, seed=0)))[0]
+    assert tuple(again.numpy()[:, 0]) == orders[0]
+
+
 # Early stopping
 
 
@@ -120,7 +136,7 @@ def test_early_stopping_waits_and_keeps_the_best_weights(stripes, small_net) -> 
     rows, labels = stripes
     # A step so large that the loss on the images held out soon only gets worse.
     wishes = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 3}
-    net = small_net(epochs=40, learning_rate=0.3, **wishes).fit(rows, labels)
+    net = small_net(epochs=40, learning_rate=0.6, **wishes).fit(rows, labels)
     val_loss = net.history_["val_loss"]
     assert net.n_iter_ == len(val_loss) == np.argmin(val_loss) + 1 + 3 < 40
     held_out = hold_out(labels, None, 0.3, 0)
@@ -136,7 +152,7 @@ def test_early_stopping_waits_and_keeps_the_best_weights(stripes, small_net) -> 
 def test_best_weights_are_kept_where_no_epoch_is_left_to_wait(stripes, small_net) -> None:
     rows, labels = stripes
     wishes = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 6}
-    net = small_net(epochs=4, learning_rate=0.3, **wishes).fit(rows, labels)
+    net = small_net(epochs=4, learning_rate=0.6, **wishes).fit(rows, labels)
     held_out = hold_out(labels, None, 0.3, 0)
     assert net.n_iter_ == 4
     assert np.argmin(net.history_["val_loss"]) < 3  # or this test shows nothing
