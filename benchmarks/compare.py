@@ -55,7 +55,7 @@ def prepare(root: Path, folder: Path) -> tuple[Path, str]:
         large.save(target, quality=QUALITY)
     mean = sum(path.stat().st_size for path in folder.glob("*/*")) / len(paths)
     return folder, (
-        f"{len(paths)} images of {size[0]}x{size[1]} made {SIDE}x{SIDE} by Lanczos, "
+        f"{len(paths)} images (the first of {size[0]}x{size[1]}) made {SIDE}x{SIDE} by Lanczos, "
         f"JPEG of {mean / 1000:.0f} KB on average"
     )
 
