@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "convnet": ["build_convnet", "count_multiply_adds", "net_name"],
         "displays": ["TimeScoreDisplay"],
         "images": ["ImageReadError", "read_raster"],
+        "results": ["Study", "StudyProgress", "StudySettings"],
         "search": [
             "ARCHITECTURES",
             "BalancedHalvingSearchCV",
@@ -26,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "make_comic_pipeline",
             "select_parsimonious",
         ],
-        "study": ["Study", "StudyProgress", "StudySettings", "run_study"],
+        "study": ["run_study"],
         "vectorizer": ["ImageVectorizer"],
     },
 )

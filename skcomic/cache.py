@@ -19,7 +19,14 @@ import lmdb
 import numpy as np
 from joblib import Parallel, delayed
 
-from skcomic.images import ImageReadError, PathLike, Resample, decoder_version, read_rasters
+from skcomic.images import (
+    ImageFailure,
+    ImageReadError,
+    PathLike,
+    Resample,
+    decoder_version,
+    read_rasters,
+)
 
 #: Bytes that one cache may take; when they are used up, nothing more is kept.
 LIMIT = 8 * 1024**3
@@ -88,16 +95,43 @@ def load_rasters(
     >>> large.shape, small.shape
     ((6, 16, 16), (6, 8, 8))
     """
+    rasters, failures = try_rasters(paths, sizes, resample, n_jobs=n_jobs, cache=cache)
+    if failures:
+        raise ImageReadError(list(failures.values()), len(paths))
+    return rasters
+
+
+def try_rasters(
+    paths: Sequence[PathLike],
+    sizes: Sequence[tuple[int, int]],
+    resample: Resample = "box",
+    *,
+    n_jobs: int | None = None,
+    cache: PathLike | None = None,
+) -> tuple[list[np.ndarray], dict[int, ImageFailure]]:
+    """Read image files as `load_rasters` does, and tell which ones cannot be read.
+
+    Parameters
+    ----------
+    paths, sizes, resample, n_jobs, cache
+        As for `load_rasters`.
+
+    Returns
+    -------
+    rasters : list of ndarray of shape (n_images, height, width), uint8
+        One array for each size; the rows of bad files may hold anything.
+    failures : dict of int to ImageFailure
+        Row and failure of each bad file, in the order of `paths`.
+    """
     rasters = [np.empty((len(paths), *size), dtype=np.uint8) for size in sizes]
     store = RasterCache.at(cache) if cache is not None else None
-    failures: list[tuple[str, str]] = []
+    failures: dict[int, ImageFailure] = {}
     for start in range(0, len(paths), _CHUNK):
         chunk = paths[start : start + _CHUNK]
         parts = [array[start : start + _CHUNK] for array in rasters]
-        failures += _load_chunk(chunk, parts, resample, n_jobs, store)
-    if failures:
-        raise ImageReadError(failures, len(paths))
-    return rasters
+        failed = _load_chunk(chunk, parts, resample, n_jobs, store)
+        failures |= {start + row: failed[row] for row in sorted(failed)}
+    return rasters, failures
 
 
 def keep_raster(cache: PathLike, path: PathLike, raster: np.ndarray, resample: Resample) -> None:
@@ -124,8 +158,8 @@ def _load_chunk(
     resample: Resample,
     n_jobs: int | None,
     store: "RasterCache | None",
-) -> list[tuple[str, str]]:
-    """Fill the rasters of some images; return path and reason of the files that failed."""
+) -> dict[int, ImageFailure]:
+    """Fill the rasters of some images; return the rows that failed."""
     missing = np.ones((len(rasters), len(paths)), dtype=bool)
     if store:
         states = [file_state(path) for path in paths]
@@ -133,14 +167,14 @@ def _load_chunk(
         missing = np.array([~store.read(k, part) for k, part in zip(keys, rasters, strict=True)])
     rows = np.flatnonzero(missing.any(axis=0))
     if not len(rows):
-        return []
+        return {}
     # Pillow gives up the interpreter lock while it decodes, so threads do scale. A few batches
     # for each thread keep them all busy to the end at little overhead.
     batches = np.array_split(rows, min(len(rows), 64))
     done = Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(
         delayed(_decode)(paths, rasters, batch, missing, resample) for batch in batches
     )
-    failed = {row: failure for _, failures in done for row, failure in failures}
+    failed = {row: failure for _, failures in done for row, failure in failures.items()}
     if store:
         good = [row for row in rows.tolist() if row not in failed]
         unchanged = [row for row in good if _is_settled(states[row], file_state(paths[row]))]
@@ -148,7 +182,7 @@ def _load_chunk(
             kept = [row for row in unchanged if wanted[row]]
             store.write([part_keys[row] for row in kept], part[kept])
         store.count_decodes(sum(n_decodes for n_decodes, _ in done))
-    return [failed[row] for row in sorted(failed)]
+    return failed
 
 
 def _decode(
@@ -157,15 +191,15 @@ def _decode(
     rows: np.ndarray,
     missing: np.ndarray,
     resample: Resample,
-) -> tuple[int, list[tuple[int, tuple[str, str]]]]:
+) -> tuple[int, dict[int, ImageFailure]]:
     """Decode some images; return how often a file was decoded, and the rows that failed."""
-    n_decodes, failures = 0, []
+    n_decodes, failures = 0, {}
     for row in rows.tolist():
         parts = [part for part, wanted in zip(rasters, missing[:, row], strict=True) if wanted]
         try:
             decoded, n = read_rasters(paths[row], [part.shape[1:] for part in parts], resample)
         except ImageReadError as error:
-            failures.append((row, error.failures[0]))
+            failures[row] = error.failures[0]
             continue
         n_decodes += n
         for part, raster in zip(parts, decoded, strict=True):

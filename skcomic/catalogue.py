@@ -15,7 +15,7 @@ import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
 from skcomic.cache import keep_raster
-from skcomic.images import EXTENSIONS, ImageReadError, PathLike, read_raster
+from skcomic.images import EXTENSIONS, ImageFailure, ImageReadError, PathLike, read_raster
 
 PairRule = Literal["stem"] | Callable[[Path], str] | None
 
@@ -324,7 +324,7 @@ def estimate_footprint(
     height, width = (size, size) if isinstance(size, int) else size
     n_sample = min(n_sample, len(catalogue))
     sample = np.linspace(0, len(catalogue) - 1, n_sample).astype(int)
-    failures: list[tuple[str, str]] = []
+    failures: list[ImageFailure] = []
     seconds = []
     for path in catalogue.path.iloc[sample]:
         start = time.perf_counter()

@@ -12,7 +12,7 @@ from skcomic.search import Cost
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from skcomic.study import Study
+    from skcomic.results import Study
 
 _COST_LABELS = {
     "cpu_seconds": "CPU seconds of training",

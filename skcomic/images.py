@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import PIL
@@ -58,20 +58,34 @@ _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _UNSCALED_MODES = ("I", "F")
 
 
+FailureKind = Literal[
+    "missing", "empty", "not an image", "truncated", "too large", "unreadable", "permission"
+]
+
+
+class ImageFailure(NamedTuple):
+    """A file that could not be read as an image."""
+
+    path: str
+    kind: FailureKind
+    reason: str
+
+
 class ImageReadError(ValueError):
     """One or more files that could not be read as images.
 
     Parameters
     ----------
-    failures : sequence of (str, str)
-        Path and reason of each file, in the order of the input.
+    failures : sequence of ImageFailure
+        Path, kind and reason of each file, in the order of the input.
     n_images : int, default=1
         How many files were tried.
 
     Attributes
     ----------
-    failures : list of (str, str)
-        The same pairs.
+    failures : list of ImageFailure
+        The same; each has a `path`, a `kind` ("missing", "empty", "not an image", "truncated",
+        "too large", "unreadable" or "permission") and a `reason` in words.
     n_images : int
         How many files were tried.
 
@@ -81,17 +95,17 @@ class ImageReadError(ValueError):
     >>> try:
     ...     ImageVectorizer().transform(["not/there.jpg"])
     ... except ImageReadError as error:
-    ...     print(error.failures[0][0])
-    not/there.jpg
+    ...     print(error.failures[0].path, error.failures[0].kind)
+    not/there.jpg missing
     """
 
-    def __init__(self, failures: Sequence[tuple[str, str]], n_images: int = 1) -> None:
+    def __init__(self, failures: Sequence[ImageFailure], n_images: int = 1) -> None:
         super().__init__(failures, n_images)  # the arguments are what pickle keeps
         self.failures = list(failures)
         self.n_images = n_images
 
     def __str__(self) -> str:
-        listed = "\n".join(f"  {path}: {reason}" for path, reason in self.failures)
+        listed = "\n".join(f"  {path}: {reason}" for path, _, reason in self.failures)
         return (
             f"{len(self.failures)} of {self.n_images} images cannot be read; "
             f"mend or remove these files:\n{listed}"
@@ -181,7 +195,7 @@ def read_rasters(
     except Exception as error:
         # A damaged file makes Pillow's plug-ins raise nearly anything (struct.error,
         # SyntaxError, KeyError, ...): all of them mean that this file cannot be read.
-        raise ImageReadError([(name, _reason(name, error))]) from error
+        raise ImageReadError([ImageFailure(name, *_explain(name, error))]) from error
     return [rasters[size] for size in sizes], n_decodes
 
 
@@ -276,13 +290,15 @@ def _to_grey(image: Image.Image) -> Image.Image:
     return image if image.mode == "L" else image.convert("L")
 
 
-def _reason(name: str, error: Exception) -> str:
+def _explain(name: str, error: Exception) -> tuple[FailureKind, str]:
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return "missing", "no such file"
     if isinstance(error, IsADirectoryError):
-        return "is a folder"
+        return "not an image", "is a folder"
     if isinstance(error, PermissionError):
-        return "no permission to read it"
+        return "permission", "no permission to read it"
     if isinstance(error, Image.UnidentifiedImageError):
-        return "is empty" if not Path(name).stat().st_size else "not an image, or a damaged one"
-    return str(error) or type(error).__name__
+        if not Path(name).stat().st_size:
+            return "empty", "is empty"
+        return "not an image", "not an image, or a damaged one"
+    return "unreadable", str(error) or type(error).__name__

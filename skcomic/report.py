@@ -15,7 +15,7 @@ from skcomic.folder import (
     SIZES_FIGURE,
     write_whole,
 )
-from skcomic.study import Study
+from skcomic.results import Study
 
 _DOTS_PER_INCH = 150
 

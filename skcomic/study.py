@@ -2,11 +2,10 @@
 
 import platform
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,6 @@ from sklearn.utils import Bunch, check_random_state
 
 from skcomic.cache import load_rasters, temporary_cache
 from skcomic.catalogue import (
-    Footprint,
     available_memory,
     deal_out_pairs,
     estimate_footprint,
@@ -29,6 +27,7 @@ from skcomic.classifier import Precision
 from skcomic.convnet import check_depth, net_name
 from skcomic.images import PathLike
 from skcomic.progress import counted_epochs
+from skcomic.results import SearchKind, Study, StudyProgress, StudySettings
 from skcomic.search import (
     ARCHITECTURES,
     BalancedHalvingSearchCV,
@@ -40,8 +39,6 @@ from skcomic.search import (
     score_labels,
     select_parsimonious,
 )
-
-SearchKind = Literal["random", "halving"]
 
 #: The class that precision, recall and F-score are of where there is one of this name.
 DEFAULT_POSITIVE = "comics"
@@ -62,187 +59,6 @@ _LIBRARIES = (
     "pillow",
     "scipy",
 )
-
-
-@dataclass(frozen=True)
-class StudySettings:
-    """All that decides the outcome of a study, apart from the images.
-
-    Parameters
-    ----------
-    sizes : tuple of int
-        Sides of the square images, in pixels; this and the others as in `run_study`.
-    n_candidates : int
-        How many of the twelve nets are tried.
-    search_fraction : float
-        Share of the training images that the search trains on.
-    epochs, batch_size : int
-        Training in the search.
-    final_epochs, final_batch_size : int
-        Training afterwards.
-    test_size : float
-        Share of the images that is kept for the test.
-    validation_size : float
-        Share of the rest that is kept for validation.
-    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}
-        What is to be saved.
-    tolerance : float
-        How far below the best validation F-score a choice may be.
-    positive : str or None
-        The class that precision, recall and F-score are of.
-    precision : {"float32", "mixed_bfloat16", "auto"}
-        What the networks compute in.
-    search : {"random", "halving"}
-        How the net is searched for.
-    random_state : int
-        Decides the split, the candidates and every fit.
-    """
-
-    sizes: tuple[int, ...]
-    n_candidates: int
-    search_fraction: float
-    epochs: int
-    batch_size: int
-    final_epochs: int
-    final_batch_size: int
-    test_size: float
-    validation_size: float
-    cost: Cost
-    tolerance: float
-    positive: str | None
-    precision: Precision
-    search: SearchKind
-    random_state: int
-
-
-@dataclass
-class Study:
-    """Every number of a study; parts that are not done yet are None.
-
-    Parameters
-    ----------
-    settings : StudySettings
-        What the study was asked to do.
-    catalogue : dict of str to int
-        Numbers of `images`, `labels` and `pairs`.
-    split : dict of str to int
-        Numbers of images for `train`, `validation` and `test`, and of those of the training
-        images that the `search` used.
-    footprint : Footprint
-        Memory and time that all images take at the largest size.
-    versions : dict of str to str
-        Of Python and the libraries.
-    candidates : DataFrame
-        One row per net of the search: `net`, `first_units`, `pooling`, `n_conv`, `size`,
-        `epochs`, `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
-        `multiply_adds`, `parameters`. A search by halving has rows of fewer epochs first.
-    chosen_net : str
-        Such as ``16_max_1``.
-    sizes : DataFrame
-        The same columns, one row per size of the chosen net.
-    chosen_size : int
-        In pixels.
-    saving : dict
-        Shares of the cost saved (`cost_share`) and of the validation F-score lost
-        (`f_score_share`) by going `from_size`, the largest, `to_size`: the chosen size, or
-        the cheapest where the largest was chosen.
-    test : dict
-        `net`, `n` images, `precision`, `recall` and `f_score` of the last fit.
-    baselines : list of dict
-        The same for classifiers without a network, and their `cpu_seconds`.
-    pipeline : Pipeline
-        The last fit: from paths to classes.
-    stage_seconds : dict of str to float
-        Wall seconds of each stage.
-    """
-
-    settings: StudySettings
-    catalogue: dict[str, int]
-    split: dict[str, int]
-    footprint: Footprint
-    versions: dict[str, str]
-    candidates: pd.DataFrame | None = None
-    chosen_net: str | None = None
-    sizes: pd.DataFrame | None = None
-    chosen_size: int | None = None
-    saving: dict[str, float] | None = None
-    test: dict[str, Any] | None = None
-    baselines: list[dict[str, Any]] | None = None
-    pipeline: Pipeline | None = field(default=None, repr=False)
-    stage_seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def seconds(self) -> float:
-        """Wall seconds of the whole study."""
-        return sum(self.stage_seconds.values())
-
-    def name_candidates(self) -> pd.Series:
-        """Name each row of `candidates`, with its epochs where they are not those of all.
-
-        Returns
-        -------
-        names : Series of str
-            Such as ``16_max_1``, or ``16_max_1 (3 epochs)`` in a first round of halving.
-
-        Raises
-        ------
-        ValueError
-            If the study has not finished its search.
-        """
-        frame = self.candidates
-        if frame is None:
-            raise ValueError("the study has not finished its stage 'search'")
-        in_full = frame.epochs == self.settings.epochs
-        return frame.net.where(in_full, frame.net + " (" + frame.epochs.astype(str) + " epochs)")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Make plain data of all numbers, for JSON.
-
-        Returns
-        -------
-        study : dict
-            The attributes but `pipeline`; frames are lists of records.
-        """
-        numbers = {
-            "catalogue": self.catalogue,
-            "split": self.split,
-            "footprint": asdict(self.footprint),
-            "candidates": _records(self.candidates),
-            "chosen_net": self.chosen_net,
-            "sizes": _records(self.sizes),
-            "saving": self.saving,
-            "chosen_size": self.chosen_size,
-            "test": self.test,
-            "baselines": self.baselines,
-            "settings": asdict(self.settings),
-            "versions": self.versions,
-            "stage_seconds": self.stage_seconds,
-            "seconds": self.seconds,
-        }
-        return {name: value for name, value in numbers.items() if value is not None}
-
-
-@dataclass(frozen=True)
-class StudyProgress:
-    """What `run_study` tells while it runs.
-
-    Parameters
-    ----------
-    stage : str
-        "split", "search", "sizes" or "test".
-    finished : bool
-        Whether the stage is over, so that its numbers are in `study`.
-    epochs, total_epochs : int
-        Epochs of training done, and to be done in the whole study.
-    study : Study
-        The numbers so far.
-    """
-
-    stage: str
-    finished: bool
-    epochs: int
-    total_epochs: int
-    study: Study
 
 
 def run_study(
@@ -664,7 +480,3 @@ def _saving(sizes: pd.DataFrame, chosen_size: int, cost: Cost) -> dict[str, floa
 
 def _share_lost(before: float, after: float) -> float:
     return float(1 - after / before) if before else 0.0
-
-
-def _records(frame: pd.DataFrame | None) -> list[dict[Hashable, Any]] | None:
-    return None if frame is None else frame.to_dict(orient="records")

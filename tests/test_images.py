@@ -119,7 +119,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path, make, reason: str) -> None
     make(path)
     with pytest.raises(ImageReadError, match=reason) as caught:
         read_raster(path, (4, 4))
-    assert caught.value.failures[0][0] == str(path)
+    assert caught.value.failures[0].path == str(path)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 

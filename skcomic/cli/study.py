@@ -1,10 +1,7 @@
-"""The command line: every option is an argument of a public function."""
+"""``skcomic study``: the whole study, followed on a terminal and kept in a folder."""
 
-import errno
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,22 +11,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from skcomic.folder import CACHE, DRAWN, begin_parts, claim_folder, finished_parts
+from skcomic.cli._app import app, plain_errors
+from skcomic.folder import CACHE, DRAWN, begin_parts, claim_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skcomic.study import Study, StudyProgress
-
-app = typer.Typer(
-    help="Cheap, proven image classifiers inside scikit-learn.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+    from skcomic.results import Study, StudyProgress
 
 _WIDTH_WHEN_PIPED = 100
-_STOPPED_BY_CTRL_C = 130
 
 # What the bar says once a stage is over: what is being done next.
 _STAGES = {
@@ -60,11 +50,6 @@ class SearchName(StrEnum):
 
     random = "random"
     halving = "halving"
-
-
-@app.callback()
-def _commands() -> None:
-    """Cheap, proven image classifiers inside scikit-learn."""
 
 
 @app.command()
@@ -110,7 +95,7 @@ def study(
 ) -> None:
     """Choose a small net and an image size by cost and F-score, and test the choice once."""
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_WHEN_PIPED, highlight=False)
-    with _plain_errors(out):
+    with plain_errors(out):
         # What can be wrong is looked at before the seconds that TensorFlow takes to load.
         asked: dict[str, Any] = {
             "sizes": _parse_sizes(sizes),
@@ -143,52 +128,6 @@ def study(
             )
         _print_result(console, result)
         console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
-
-
-@app.command()
-def fetch(
-    data_home: Annotated[
-        Path | None, typer.Option(help="Where data sets are kept; default: scikit-learn's place.")
-    ] = None,
-    version: Annotated[str, typer.Option(help="Release of the data set.")] = "2.0.0",
-    retries: Annotated[int, typer.Option(help="How often to try.")] = 3,
-    delay: Annotated[float, typer.Option(help="Seconds between tries.")] = 1.0,
-) -> None:
-    """Download the real and comic faces of face2comics (version 2.0.0: about 2 GB)."""
-    with _plain_errors(None):
-        from skcomic.datasets import fetch_comic_faces
-
-        faces = fetch_comic_faces(
-            data_home=data_home, version=version, n_retries=retries, delay=delay
-        )
-        typer.echo(f"{len(faces.catalogue)} images in {faces.data_dir}")
-        typer.echo(f"Next: skcomic study {faces.data_dir}")
-
-
-caches = typer.Typer(help="Look after the decoded images that a study keeps.")
-app.add_typer(caches, name="cache")
-
-
-@caches.command()
-def info(folder: Annotated[Path, typer.Argument(help="Folder of the cache.")]) -> None:
-    """Tell how many images a cache holds and what room they take."""
-    with _plain_errors(None):
-        from skcomic.cache import cache_info
-
-        known = cache_info(folder)
-        typer.echo(
-            f"{known['rasters']} rasters, {known['bytes'] / 1e6:.1f} MB of at most "
-            f"{known['limit'] / 1e9:.1f} GB; files decoded so far: {known['decodes']}"
-        )
-
-
-@caches.command()
-def clear(folder: Annotated[Path, typer.Argument(help="Folder of the cache.")]) -> None:
-    """Delete the decoded images of a cache; they are decoded again when they are wanted."""
-    with _plain_errors(None):
-        from skcomic.cache import clear_cache
-
-        clear_cache(folder)
 
 
 def _parse_sizes(text: str) -> tuple[int, ...]:
@@ -322,23 +261,3 @@ def _table(title: str, first: str, *others: str) -> Table:
     for name in others:
         table.add_column(name, justify="right")
     return table
-
-
-@contextmanager
-def _plain_errors(out: Path | None) -> Iterator[None]:
-    """Say what went wrong in a sentence, not in a traceback."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        message = "stopped"
-        if out is not None and out.is_dir():
-            parts = ", ".join(finished_parts(out))
-            message += f"; the finished parts are in {out}: {parts or 'none yet'}"
-        typer.echo(f"skcomic: {message}", err=True)
-        raise typer.Exit(_STOPPED_BY_CTRL_C) from None
-    except (ValueError, OSError, MemoryError, ImportError) as error:
-        advice = ""
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            advice = "; free some space or name a folder on another disk"
-        typer.echo(f"skcomic: {error}{advice}", err=True)
-        raise typer.Exit(1) from error
