@@ -402,10 +402,10 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         self._random_state = None  # scikeras' own way of seeding stays off: see `seeded`
         self._built_as = self._topology()
         self.precision_ = self._built_as["precision"]
-        with seeded(self._seed):
+        with seeded(self._seed):  # all of it, or another thread's training would be timed with it
             self.model_ = build_convnet(vars(self), **self._built_as)
-        self.model_.compile(**self._get_compile_kwargs())
-        create_state(self.model_)
+            self.model_.compile(**self._get_compile_kwargs())
+            create_state(self.model_)
         self.n_parameters_ = self.model_.count_params()
         self.history_: dict[str, list[float]] = {}
         self.n_iter_ = 0

@@ -101,7 +101,7 @@ def test_threads_take_turns(stripes) -> None:
         joblib.delayed(train)(seed) for seed in range(2)
     )
     assert [weights for weights, _ in together] == [weights for weights, _ in alone]
-    assert sum(cpu for _, cpu in together) < 2 * sum(cpu for _, cpu in alone)
+    assert sum(cpu for _, cpu in together) < 1.6 * sum(cpu for _, cpu in alone)
 
 
 def test_same_seed_and_threads_give_bit_equal_weights_everywhere() -> None:
