@@ -80,6 +80,20 @@ def create_state(model: "keras.Model") -> None:
     model.reset_metrics()
 
 
+def forward_pass(model: "keras.Model") -> Any:
+    """Compile a network's forward pass, once for batches of any length.
+
+    `model.predict` compiles again for each new length of the last batch; called without being
+    compiled, the network takes half as long again and keeps all layers' outputs in memory.
+    """
+    if not hasattr(model, "skcomic_forward_pass"):  # is not saved or pickled with the network
+        rows = tensorflow.TensorSpec((None, *model.input_shape[1:]), tensorflow.float32)
+        model.skcomic_forward_pass = tensorflow.function(
+            lambda batch: model(batch, training=False), input_signature=[rows]
+        )
+    return model.skcomic_forward_pass
+
+
 def set_steps_per_execution(model: "keras.Model", n_batches: int, callbacks: list[Any]) -> None:
     """Let TensorFlow go through several batches by itself before Python looks again.
 

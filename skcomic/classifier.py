@@ -25,6 +25,7 @@ from skcomic._training import (
     EpochTasks,
     create_state,
     draw_seed,
+    forward_pass,
     hold_out,
     released,
     retracing_unremarked,
@@ -36,7 +37,7 @@ from skcomic.convnet import ImageShape, Pooling, build_convnet, count_multiply_a
 
 Precision = Literal["float32", "mixed_bfloat16", "auto"]
 
-_PREDICTION_BATCH = 128
+_PREDICTION_BATCH = 32
 _TOPOLOGY = (
     "first_units", "pooling", "n_conv", "filters", "kernel_size", "image_shape", "precision",
 )  # fmt: skip
@@ -344,11 +345,10 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float32)
-        # Called batch by batch, the model computes at once: `model.predict` would first compile
-        # a graph, and again for each new length of the last batch.
+        compute = forward_pass(self.model_)
         starts = range(0, len(X), _PREDICTION_BATCH)
         outputs = np.concatenate(
-            [keras.ops.convert_to_numpy(self.model_(X[i : i + _PREDICTION_BATCH])) for i in starts]
+            [keras.ops.convert_to_numpy(compute(X[i : i + _PREDICTION_BATCH])) for i in starts]
         )
         return np.hstack([1 - outputs, outputs]) if len(self.classes_) == 2 else outputs
 
