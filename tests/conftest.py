@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from skcomic import ConvNetClassifier
 
 mpl.use("Agg")
+# How long an example takes tells of the machine, not of the code.
+hypothesis.settings.register_profile("skcomic", deadline=None)
+hypothesis.settings.load_profile("skcomic")
 
 REAL_DATA = "SKCOMIC_REAL_DATA"
 

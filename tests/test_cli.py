@@ -179,27 +179,35 @@ def test_ctrl_c_leaves_no_worker_and_names_the_parts(
     command = [*SKCOMIC, "study", faces_dir, "--out", out, "--sizes", "12,10", "--jobs", "2"]
     command += ["--candidates", "2", "--epochs", "1", "--final-epochs", "100000"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 120
-    while not (out / "figures" / "search.png").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(1)  # into the fits of the next stage
-    assert len(group_members(process.pid)) >= 3  # the parent and two workers
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # not ignored, as it is by what a shell starts in the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while not (out / "figures" / "search.png").exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(1)  # into the fits of the next stage
+        assert len(group_members(process.pid)) >= 3  # the parent and two workers
 
-    (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+        (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 130
-    assert errors == (
-        f"skcomic: stopped; the finished parts are in {out}: candidates.csv, figures/search.png\n"
-    )
-    deadline = time.monotonic() + 10
-    while (left := group_members(process.pid)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert left == []
+        assert process.returncode == 130
+        assert errors == (
+            f"skcomic: stopped; the finished parts are in {out}: "
+            "candidates.csv, figures/search.png\n"
+        )
+        deadline = time.monotonic() + 10
+        while (left := group_members(process.pid)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert left == []
+    finally:
+        for left in group_members(process.pid):
+            os.kill(int(left), signal.SIGKILL)
+        process.communicate()
 
 
 def test_help_needs_no_tensorflow() -> None:
