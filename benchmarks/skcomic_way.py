@@ -15,15 +15,7 @@ import pandas as pd
 from report_way import NETS, POSITIVE
 from sklearn.model_selection import PredefinedSplit
 
-from skcomic import (
-    BalancedHalvingSearchCV,
-    BalancedRandomizedSearchCV,
-    CostScorer,
-    load_catalogue,
-    make_comic_pipeline,
-    net_name,
-    split_catalogue,
-)
+from skcomic import load_catalogue, split_catalogue, start_workers
 from skcomic.cache import load_rasters, temporary_cache
 
 
@@ -31,6 +23,15 @@ def find(
     root: Path, *, precision: str, search: str, size: int, epochs: int, batch_size: int, jobs: int
 ) -> dict[str, Any]:
     """Split the images by pair, decode them once and train the six nets side by side."""
+    start_workers(jobs)
+    from skcomic import (  # not at the top: they import TensorFlow, as the workers do meanwhile
+        BalancedHalvingSearchCV,
+        BalancedRandomizedSearchCV,
+        CostScorer,
+        make_comic_pipeline,
+        net_name,
+    )
+
     split = split_catalogue(load_catalogue(root), random_state=0)
     both = pd.concat([split.train, split.validation])
     names = [f"classify__{name}" for name in ("first_units", "pooling", "n_conv")]

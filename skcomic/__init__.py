@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "study": ["run_study"],
         "vectorizer": ["ImageVectorizer"],
+        "workers": ["start_workers"],
     },
 )
 __all__ += ["__version__"]

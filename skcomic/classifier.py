@@ -347,9 +347,9 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         X = validate_data(self, X, reset=False, dtype=np.float32)
         compute = forward_pass(self.model_)
         starts = range(0, len(X), _PREDICTION_BATCH)
-        outputs = np.concatenate(
-            [keras.ops.convert_to_numpy(compute(X[i : i + _PREDICTION_BATCH])) for i in starts]
-        )
+        with retracing_unremarked():
+            batches = [compute(X[i : i + _PREDICTION_BATCH]).numpy() for i in starts]
+        outputs = np.concatenate(batches)
         return np.hstack([1 - outputs, outputs]) if len(self.classes_) == 2 else outputs
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -502,7 +502,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         self.model_.optimizer.learning_rate = self.learning_rate
         n_images, seed = len(data[0]), self._seed + self.n_iter_
         n_batches = math.ceil(n_images / self.batch_size)
-        set_steps_per_execution(self.model_, n_batches, self.callbacks or [])
+        set_steps_per_execution(self.model_, n_batches, int(n_epochs), self.callbacks or [])
         arrays = tuple(part for part in data if part is not None)
         with seeded(seed), retracing_unremarked(), released(callbacks):
             cpu, wall = time.process_time(), time.perf_counter()

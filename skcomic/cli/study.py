@@ -115,17 +115,24 @@ def study(
         catalogue = _load(root) if root else None
         settings = {**({"root": str(root)} if root else {"drawn_pairs": pairs}), **asked}
         claim_folder(out, settings, root=root, force=force)
-        if catalogue is None:
-            catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
         from joblib import parallel_config
 
-        from skcomic.study import run_study
+        from skcomic.workers import start_workers
 
-        workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
-        with workers, _Follower(console, out, settings) as follower:
-            result = run_study(
-                catalogue, n_jobs=jobs, cache=cache or out / CACHE, on_progress=follower, **asked
-            )
+        with parallel_config(backend="loky", initializer=_leave_interrupts_to_parent):
+            start_workers(jobs)  # before this process takes its seconds to import TensorFlow
+            if catalogue is None:
+                catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
+            from skcomic.study import run_study
+
+            with _Follower(console, out, settings) as follower:
+                result = run_study(
+                    catalogue,
+                    n_jobs=jobs,
+                    cache=cache or out / CACHE,
+                    on_progress=follower,
+                    **asked,
+                )
         _print_result(console, result)
         console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
 
