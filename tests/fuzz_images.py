@@ -187,9 +187,9 @@ def _outcome(path: Path, limit: dict[str, int]) -> str:
         return error.failures[0].kind
     except BaseException as error:
         return f"fault: {error!r}"
-    if [(raster.shape, raster.dtype) for raster in rasters] != [
-        (size, np.uint8) for size in SIZES
-    ]:
+    if any(raster.dtype != "uint8" for raster in rasters):
+        return "fault: another type"
+    if [raster.shape for raster in rasters] != SIZES:
         return "fault: another shape"
     return "raster"
 
