@@ -49,6 +49,7 @@ _MAX_RUN_LENGTH_PIXELS = 1 << 23
 
 _BEGINNING = 1 << 20
 _SMALLEST_GIF_FRAME = 12
+_BIG_TIFF = 43
 _HUFFMAN_TABLES = b"\xff\xc4"
 _START_OF_SCAN = re.compile(rb"\xff\xda")
 # What Pillow says of files that end too early, and of texts and profiles that unpack to too much.
@@ -150,6 +151,8 @@ def open_image(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
         _check_gif(data, max_pixels)
     elif kind is WebPImageFile:
         _check_webp(data, max_pixels)
+    elif kind is TiffImageFile:
+        _check_tiff(data)
     image = kind(BytesIO(data))
     _check_pixels(image.size, max_pixels)
     _check_frames(image)
@@ -291,6 +294,17 @@ def _webp_canvas(data: bytes) -> tuple[int, int]:
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     width, height = struct.unpack_from("<HH", data, 26)
     return width & 0x3FFF, height & 0x3FFF
+
+
+def _check_tiff(data: bytes) -> None:
+    # Pillow merely warns where there is no directory, and then misses this and that.
+    byteorder: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+    is_big = int.from_bytes(data[2:4], byteorder) == _BIG_TIFF
+    directory = int.from_bytes(data[8:16] if is_big else data[4:8], byteorder)
+    if directory >= len(data):
+        raise RefusedError(
+            "truncated", f"ends too early: its directory would begin at byte {directory}"
+        )
 
 
 def _check_jpeg(image: JpegImageFile, data: bytes) -> None:

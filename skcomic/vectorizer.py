@@ -157,7 +157,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
             warnings.warn(
                 f"{len(failures)} of {len(paths)} images cannot be read; their rows are NaN. "
                 f"The first is {next(iter(failures.values()))}",
-                stacklevel=2,
+                stacklevel=3,  # through the wrapper of scikit-learn
             )
         return rows
 
