@@ -50,6 +50,10 @@ _MAX_RUN_LENGTH_PIXELS = 1 << 23
 _BEGINNING = 1 << 20
 _SMALLEST_GIF_FRAME = 12
 _BIG_TIFF = 43
+# The fewest bits of a pixel: in JPEG one bit for each square of 8x8, in PNG what deflates best.
+_SHORTEST_CODE = 1 / 64
+_MOST_DEFLATED = 1032
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _HUFFMAN_TABLES = b"\xff\xc4"
 _START_OF_SCAN = re.compile(rb"\xff\xda")
 # What Pillow says of files that end too early, and of texts and profiles that unpack to too much.
@@ -159,6 +163,8 @@ def open_image(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     if isinstance(image, JpegImageFile):
         _check_jpeg(image, data)
         image.decodermaxblock = len(data)  # at once, not in pieces that Python puts together
+    elif isinstance(image, PngImageFile):
+        _check_png(image, data)
     elif isinstance(image, BmpImageFile) and image.tile[0][0] == "bmp_rle":
         _check_pixels(image.size, min(max_pixels, _MAX_RUN_LENGTH_PIXELS))
     elif isinstance(image, TiffImageFile) and image.width * image.height > _pillows_limit():
@@ -317,14 +323,20 @@ def _check_jpeg(image: JpegImageFile, data: bytes) -> None:
             raise RefusedError(
                 "too large", f"{n_scans} scans are more than the limit of {_MAX_SCANS}"
             )
-    # The decoder makes up what is missing where the file is closed properly.
-    if len(data) < _least_bytes(image) and _HUFFMAN_TABLES in data[:begins]:
+    if _HUFFMAN_TABLES in data[:begins]:
+        _check_length(image, data, _SHORTEST_CODE)
+
+
+def _check_png(image: PngImageFile, data: bytes) -> None:
+    if data[12:16] == b"IHDR":
+        depth, colours = data[24], _PNG_CHANNELS.get(data[25], 1)
+        _check_length(image, data, depth * colours / _MOST_DEFLATED)
+
+
+def _check_length(image: ImageFile.ImageFile, data: bytes, bits_of_a_pixel: float) -> None:
+    """Refuse a false header: decoders make up what is missing where the file ends properly."""
+    if len(data) * 8 < image.width * image.height * bits_of_a_pixel:
         raise RefusedError(
             "truncated",
             f"ends too early: {len(data)} bytes cannot hold {image.width} x {image.height} pixels",
         )
-
-
-def _least_bytes(image: JpegImageFile) -> float:
-    """Count the bytes of a JPEG file that has one bit for each 8x8 pixels, the least there is."""
-    return image.width * image.height / 64 / 8

@@ -309,7 +309,10 @@ def _draft(image: Image.Image, scale: int) -> tuple[float, float, float, float] 
 def _to_grey(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_MODES:
         levels = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((levels * 255 + 32_767) // 65_535).astype(np.uint8))
+        levels *= 255  # in place, since there may be many of them
+        levels += 32_767
+        levels //= 65_535
+        return Image.fromarray(levels.astype(np.uint8))
     if image.mode in _UNSCALED_MODES:
         raise RefusedError(
             "unreadable",

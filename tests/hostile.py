@@ -370,6 +370,7 @@ def bombs() -> Iterator[Case]:
     yield case(
         "JPEG header of 12,000", with_jpeg_size(small, 12_000, 12_000), "cannot hold", "truncated"
     )
+    yield case("PNG header of 9,000", png(9_000, 9_000), "cannot hold", "truncated")
     yield case("PPM of 60,000", b"P5 60000 60000 255\n" + bytes(99), pixels)
     yield case("BMP of 60,000", bmp(60_000, 60_000, 0, bytes(99)), pixels)
     yield case("TIFF of 60,000", tiff(*tiff_tags(60_000, 60_000)), pixels)
