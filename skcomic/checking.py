@@ -8,8 +8,25 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from skcomic.duplicates import COMPARED_SIDE, N_BITS, find_duplicates, perceptual_hashes
+from skcomic.duplicates import COMPARED_SIDE, N_BITS, N_WORDS, find_duplicates, perceptual_hashes
 from skcomic.images import ImageFacts, ImageReadError, examine_image
+
+#: What can be wrong, the worst first.
+KINDS = (
+    "missing",
+    "permission",
+    "empty",
+    "not an image",
+    "truncated",
+    "unreadable",
+    "too large",
+    "duplicate",
+    "near-duplicate",
+    "pair incomplete",
+    "animated",
+    "tiny",
+    "extension does not match the content",
+)
 
 #: A side, in pixels, below which an image is told to be tiny: it holds less than is compared,
 #: and less than the smaller of the sizes that a study tries.
@@ -97,7 +114,7 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
     >>> problems.kind.tolist()
     ['duplicate']
     """
-    hashes = np.zeros((len(catalogue), 4), dtype=np.uint64)
+    hashes = np.zeros((len(catalogue), N_WORDS), dtype=np.uint64)
     is_read = np.zeros(len(catalogue), dtype=bool)
     problems: list[list[Problem]] = [[] for _ in range(len(catalogue))]
     paths = catalogue.path.tolist()

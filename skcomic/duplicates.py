@@ -19,7 +19,8 @@ from skcomic.images import ImageFailure, PathLike
 #: Side, in pixels, of the rasters that are compared; smaller ones hold too little to tell.
 COMPARED_SIDE = 32
 
-N_BITS = 256
+#: What a hash is made of: so many bits, in so many unsigned integers.
+N_BITS, N_WORDS = 256, 4
 
 #: Two images whose hashes differ by no more bits than these look the same.
 MAX_DISTANCE = 32

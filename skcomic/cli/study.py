@@ -1,7 +1,6 @@
 """``skcomic study``: the whole study, followed on a terminal and kept in a folder."""
 
 import signal
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,15 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from skcomic.cli._app import app, plain_errors
+from skcomic.cli._app import app, plain_console, plain_errors
 from skcomic.folder import CACHE, DRAWN, begin_parts, claim_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from skcomic.results import Study, StudyProgress
-
-_WIDTH_WHEN_PIPED = 100
 
 # What the bar says once a stage is over: what is being done next.
 _STAGES = {
@@ -52,6 +49,13 @@ class SearchName(StrEnum):
     halving = "halving"
 
 
+class OnBadName(StrEnum):
+    """What is done about images that cannot be read."""
+
+    raise_ = "raise"
+    quarantine = "quarantine"
+
+
 @app.command()
 def study(
     root: Annotated[
@@ -82,6 +86,10 @@ def study(
     search: Annotated[
         SearchName, typer.Option(help="halving: train only the better nets in full.")
     ] = SearchName.random,
+    on_bad: Annotated[
+        OnBadName,
+        typer.Option(help="quarantine: leave out images that cannot be read, and list them."),
+    ] = OnBadName.raise_,
     cache: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps the decoded images; default: OUT/cache."),
@@ -94,7 +102,7 @@ def study(
     ] = False,
 ) -> None:
     """Choose a small net and an image size by cost and F-score, and test the choice once."""
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WHEN_PIPED, highlight=False)
+    console = plain_console()
     with plain_errors(out):
         # What can be wrong is looked at before the seconds that TensorFlow takes to load.
         asked: dict[str, Any] = {
@@ -110,6 +118,7 @@ def study(
             "positive": positive,
             "precision": precision.value,
             "search": search.value,
+            "on_bad": on_bad.value,
             "random_state": seed,
         }
         catalogue = _load(root) if root else None
@@ -119,13 +128,23 @@ def study(
             catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
         from joblib import parallel_config
 
+        from skcomic.images import ImageReadError
         from skcomic.study import run_study
 
         workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
         with workers, _Follower(console, out, settings) as follower:
-            result = run_study(
-                catalogue, n_jobs=jobs, cache=cache or out / CACHE, on_progress=follower, **asked
-            )
+            try:
+                result = run_study(
+                    catalogue,
+                    n_jobs=jobs,
+                    cache=cache or out / CACHE,
+                    on_progress=follower,
+                    **asked,
+                )
+            except ImageReadError as error:
+                raise ValueError(
+                    f"{error}\nor leave them out of the study with --on-bad quarantine"
+                ) from error
         _print_result(console, result)
         console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
 
@@ -207,6 +226,7 @@ def _tell_stage(stage: str, study: "Study") -> list[str]:
     if stage == "split":
         n = study.split
         return [
+            *study.tell_images(),
             str(study.footprint),
             f"{n['train']} images for training, {n['validation']} for validation, "
             f"{n['test']} for the test; {n['search']} for the search {seconds}",
