@@ -31,7 +31,7 @@ def find(
     root: Path, *, precision: str, search: str, size: int, epochs: int, batch_size: int, jobs: int
 ) -> dict[str, Any]:
     """Split the images by pair, decode them once and train the six nets side by side."""
-    split = split_catalogue(load_catalogue(root), random_state=0)
+    split = split_catalogue(load_catalogue(root), random_state=0, duplicates="ignore")
     both = pd.concat([split.train, split.validation])
     names = [f"classify__{name}" for name in ("first_units", "pooling", "n_conv")]
     nets = [dict(zip(names, [[value] for value in net], strict=True)) for net in NETS]

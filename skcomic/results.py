@@ -170,12 +170,6 @@ class Study:
             None if there are no such images.
         """
         sentences = []
-        if self.quarantine is not None and len(self.quarantine):
-            others = self.quarantine.drop_duplicates("pair").left_of_pair.sum()
-            sentences.append(
-                f"Left out, since they cannot be read: {len(self.quarantine)} images (see "
-                f"quarantine.csv). Other images of their pairs, which stay: {others}."
-            )
         exact, near = self.duplicates["exact"], self.duplicates["near"]
         if exact or near:
             by_look = f", {near} by look" if near is not None else ""
@@ -188,6 +182,12 @@ class Study:
             sentences.append(
                 "Images that look the same were not looked for: that takes a size of "
                 f"{COMPARED_SIDE} pixels or more."
+            )
+        if self.quarantine is not None and len(self.quarantine):
+            others = self.quarantine.drop_duplicates("pair").left_of_pair.sum()
+            sentences.append(
+                f"Left out, since they cannot be read: {len(self.quarantine)} images (see "
+                f"quarantine.csv). Other images of their pairs, which stay: {others}."
             )
         return sentences
 
