@@ -133,6 +133,24 @@ def test_files_that_cannot_be_read_are_left_alone_and_told(folder: Path) -> None
     pd.testing.assert_frame_equal(joined, catalogue)
 
 
+def test_what_lies_in_the_rows_of_bad_files_joins_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = load_catalogue(folder)
+    Path(catalogue.path[40]).write_text("a text")
+    real = skcomic.duplicates.try_rasters
+
+    def with_leavings(*arguments, **settings):
+        rasters, failures = real(*arguments, **settings)
+        for array in rasters:
+            array[list(failures)] = array[3]  # memory is not wiped: a row may hold any image
+        return rasters, failures
+
+    monkeypatch.setattr(skcomic.duplicates, "try_rasters", with_leavings)
+    with pytest.warns(UserWarning, match="1 files cannot be read"):
+        pd.testing.assert_frame_equal(join_duplicates(catalogue), catalogue)
+
+
 def test_images_without_a_pattern_are_compared_by_content(tmp_path: Path) -> None:
     for label in ("black", "white"):
         (tmp_path / label).mkdir()
