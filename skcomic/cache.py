@@ -20,6 +20,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from skcomic.images import (
+    MAX_PIXELS,
     ImageFailure,
     ImageReadError,
     PathLike,
@@ -57,6 +58,7 @@ def load_rasters(
     *,
     n_jobs: int | None = None,
     cache: PathLike | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> list[np.ndarray]:
     """Read image files as grey rasters, from the cache where they are there.
 
@@ -73,6 +75,8 @@ def load_rasters(
         Number of threads that decode.
     cache : str, path-like or None, default=None
         Folder of the cache. One that cannot be used costs a warning and nothing else.
+    max_pixels : int, default=178_956_970
+        As for `read_raster`. Images are kept by limit: what another one let in is not taken.
 
     Returns
     -------
@@ -95,7 +99,9 @@ def load_rasters(
     >>> large.shape, small.shape
     ((6, 16, 16), (6, 8, 8))
     """
-    rasters, failures = try_rasters(paths, sizes, resample, n_jobs=n_jobs, cache=cache)
+    rasters, failures = try_rasters(
+        paths, sizes, resample, n_jobs=n_jobs, cache=cache, max_pixels=max_pixels
+    )
     if failures:
         raise ImageReadError(list(failures.values()), len(paths))
     return rasters
@@ -108,12 +114,13 @@ def try_rasters(
     *,
     n_jobs: int | None = None,
     cache: PathLike | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> tuple[list[np.ndarray], dict[int, ImageFailure]]:
     """Read image files as `load_rasters` does, and tell which ones cannot be read.
 
     Parameters
     ----------
-    paths, sizes, resample, n_jobs, cache
+    paths, sizes, resample, n_jobs, cache, max_pixels
         As for `load_rasters`.
 
     Returns
@@ -129,7 +136,7 @@ def try_rasters(
     for start in range(0, len(paths), _CHUNK):
         chunk = paths[start : start + _CHUNK]
         parts = [array[start : start + _CHUNK] for array in rasters]
-        failed = _load_chunk(chunk, parts, resample, n_jobs, store)
+        failed = _load_chunk(chunk, parts, (resample, max_pixels), n_jobs, store)
         failures |= {start + row: failed[row] for row in sorted(failed)}
     return rasters, failures
 
@@ -155,7 +162,7 @@ def temporary_cache() -> Iterator[str]:
 def _load_chunk(
     paths: Sequence[PathLike],
     rasters: list[np.ndarray],
-    resample: Resample,
+    rules: tuple[Resample, int],
     n_jobs: int | None,
     store: "RasterCache | None",
 ) -> dict[int, ImageFailure]:
@@ -163,7 +170,7 @@ def _load_chunk(
     missing = np.ones((len(rasters), len(paths)), dtype=bool)
     if store:
         states = [file_state(path) for path in paths]
-        keys = [raster_keys(states, part.shape[1:], resample) for part in rasters]
+        keys = [raster_keys(states, part.shape[1:], *rules) for part in rasters]
         missing = np.array([~store.read(k, part) for k, part in zip(keys, rasters, strict=True)])
     rows = np.flatnonzero(missing.any(axis=0))
     if not len(rows):
@@ -172,7 +179,7 @@ def _load_chunk(
     # for each thread keep them all busy to the end at little overhead.
     batches = np.array_split(rows, min(len(rows), 64))
     done = Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(
-        delayed(_decode)(paths, rasters, batch, missing, resample) for batch in batches
+        delayed(_decode)(paths, rasters, batch, missing, rules) for batch in batches
     )
     failed = {row: failure for _, failures in done for row, failure in failures.items()}
     if store:
@@ -190,14 +197,17 @@ def _decode(
     rasters: list[np.ndarray],
     rows: np.ndarray,
     missing: np.ndarray,
-    resample: Resample,
+    rules: tuple[Resample, int],
 ) -> tuple[int, dict[int, ImageFailure]]:
     """Decode some images; return how often a file was decoded, and the rows that failed."""
     n_decodes, failures = 0, {}
+    resample, max_pixels = rules
     for row in rows.tolist():
         parts = [part for part, wanted in zip(rasters, missing[:, row], strict=True) if wanted]
         try:
-            decoded, n = read_rasters(paths[row], [part.shape[1:] for part in parts], resample)
+            decoded, n = read_rasters(
+                paths[row], [part.shape[1:] for part in parts], resample, max_pixels=max_pixels
+            )
         except ImageReadError as error:
             failures[row] = error.failures[0]
             continue
@@ -228,10 +238,14 @@ def _is_settled(before: FileState | None, after: FileState | None) -> bool:
 
 
 def raster_keys(
-    states: Sequence[FileState | None], size: tuple[int, ...], resample: Resample
+    states: Sequence[FileState | None],
+    size: tuple[int, ...],
+    resample: Resample,
+    max_pixels: int = MAX_PIXELS,
 ) -> list[bytes | None]:
-    """Name rasters by all that decides their pixels."""
-    made_by = blake2b(f"{decoder_version()}|{size}|{resample}|".encode(), digest_size=16)
+    """Name rasters by all that decides their pixels, and whether there are any."""
+    rules = f"{decoder_version()}|{size}|{resample}|{max_pixels}|"
+    made_by = blake2b(rules.encode(), digest_size=16)
     keys: list[bytes | None] = []
     for state in states:
         if state is None:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -343,7 +344,8 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             Columns in the order of `classes_`; each row adds up to 1.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float32)
+        with _telling_of_unread_images():
+            X = validate_data(self, X, reset=False, dtype=np.float32)
         # Called batch by batch, the model computes at once: `model.predict` would first compile
         # a graph, and again for each new length of the last batch.
         starts = range(0, len(X), _PREDICTION_BATCH)
@@ -385,7 +387,8 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         return X, y
 
     def _check_data(self, X: Any, y: Any, *, afresh: bool) -> tuple[np.ndarray, np.ndarray]:
-        X, y = validate_data(self, X, y, reset=afresh, dtype=np.float32)
+        with _telling_of_unread_images():
+            X, y = validate_data(self, X, y, reset=afresh, dtype=np.float32)
         check_classification_targets(y)
         return X, y
 
@@ -529,3 +532,18 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
 
 def _rows(mask: np.ndarray, *parts: Any) -> tuple[Any, ...]:
     return tuple(None if part is None else part[mask] for part in parts)
+
+
+@contextmanager
+def _telling_of_unread_images() -> Iterator[None]:
+    """Say where rows of NaN come from, instead of what imputers are for."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("Input X contains NaN"):
+            raise
+        raise ValueError(
+            'Input X contains NaN: ImageVectorizer(on_error="nan") gives such a row for each '
+            "file that cannot be read. Leave those rows out, and their labels "
+            '(keep = ~np.isnan(X).any(axis=1)), or set on_error="raise" to have the files listed'
+        ) from None

@@ -2,12 +2,20 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import PIL
-from PIL import Image, features
+from PIL import Image, ImageFile, features
+
+from skcomic._opening import (
+    MAX_PIXELS,
+    FailureKind,
+    RefusedError,
+    explain,
+    open_image,
+    read_file,
+)
 
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 PathLike = str | os.PathLike[str]
@@ -17,9 +25,6 @@ RESAMPLING: dict[str, Image.Resampling] = {
     for name in ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 }
 
-# Formats that Pillow decodes itself. Those that it hands to another program (EPS to
-# Ghostscript) are left out: opening a picture must not run anything.
-FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 EXTENSIONS = (
     ".bmp",
     ".gif",
@@ -34,15 +39,12 @@ EXTENSIONS = (
     ".webp",
 )
 
-# Pillow refuses more pixels than this by itself, but through a global that a program may
-# have changed: the limit here holds whatever that global says.
-MAX_PIXELS = 178_956_970
-
 # To be raised whenever this module makes other pixels: caches then forget the former ones.
-_RULES = 1
+_RULES = 2
 
 _MANY_PIXELS = 8
 _ORIENTATION_TAG = 0x0112
+_MAY_TELL_ORIENTATION = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _QUARTER_TURNS = {
     5: Image.Transpose.TRANSPOSE,
     6: Image.Transpose.ROTATE_270,
@@ -55,12 +57,7 @@ _TURNS = _QUARTER_TURNS | {
     4: Image.Transpose.FLIP_TOP_BOTTOM,
 }
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
-_UNSCALED_MODES = ("I", "F")
-
-
-FailureKind = Literal[
-    "missing", "empty", "not an image", "truncated", "too large", "unreadable", "permission"
-]
+_UNSCALED_MODES = ("I", "F", "LAB")
 
 
 class ImageFailure(NamedTuple):
@@ -69,6 +66,10 @@ class ImageFailure(NamedTuple):
     path: str
     kind: FailureKind
     reason: str
+
+    def __str__(self) -> str:
+        # A name may hold line breaks, or bytes that are no text and that nobody can print.
+        return f"{self.path if self.path.isprintable() else repr(self.path)}: {self.reason}"
 
 
 class ImageFacts(NamedTuple):
@@ -115,14 +116,20 @@ class ImageReadError(ValueError):
         self.n_images = n_images
 
     def __str__(self) -> str:
-        listed = "\n".join(f"  {path}: {reason}" for path, _, reason in self.failures)
+        listed = "\n".join(f"  {failure}" for failure in self.failures)
         return (
             f"{len(self.failures)} of {self.n_images} images cannot be read; "
             f"mend or remove these files:\n{listed}"
         )
 
 
-def read_raster(path: PathLike, size: tuple[int, int], resample: Resample = "box") -> np.ndarray:
+def read_raster(
+    path: PathLike,
+    size: tuple[int, int],
+    resample: Resample = "box",
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> np.ndarray:
     """Read an image file as a grey raster of the wanted size.
 
     The whole frame is scaled to `size`, whatever its proportions. The orientation of the
@@ -139,6 +146,9 @@ def read_raster(path: PathLike, size: tuple[int, int], resample: Resample = "box
         Height and width of the raster, in pixels.
     resample : {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}, default="box"
         The filter that scales the decoded image; "box" is the mean of the pixels covered.
+    max_pixels : int, default=178_956_970
+        Images of more pixels are refused before anything of them is decoded: a file of some
+        hundred bytes can claim to be of any size.
 
     Returns
     -------
@@ -149,7 +159,18 @@ def read_raster(path: PathLike, size: tuple[int, int], resample: Resample = "box
     ------
     ImageReadError
         If the file is missing, not an image, damaged, in a format or mode that has no
-        agreed grey level, or larger than `MAX_PIXELS`.
+        agreed grey level, or too large; its `failures` tell which.
+
+    Notes
+    -----
+    Read are BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF and WebP files, by their content and not
+    by their names: those that Pillow decodes by itself. Nothing that it hands to another program,
+    such as PostScript, is. Only regular files are opened, no pipes or devices. Refused are also
+    files of more than 1 GiB, animations of more than 10,000 frames, JPEG files of more than 100
+    scans, and run-length encoded BMP files of more than 8 million pixels.
+
+    `max_pixels` holds whatever ``PIL.Image.MAX_IMAGE_PIXELS`` says, which is neither changed nor,
+    but by Pillow's WebP decoder, asked. ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES`` is obeyed.
 
     Examples
     --------
@@ -164,12 +185,16 @@ def read_raster(path: PathLike, size: tuple[int, int], resample: Resample = "box
     array([[128, 128, 128],
            [128, 128, 128]], dtype=uint8)
     """
-    (raster,), _ = read_rasters(path, [size], resample)
+    (raster,), _ = read_rasters(path, [size], resample, max_pixels=max_pixels)
     return raster
 
 
 def read_rasters(
-    path: PathLike, sizes: Sequence[tuple[int, int]], resample: Resample = "box"
+    path: PathLike,
+    sizes: Sequence[tuple[int, int]],
+    resample: Resample = "box",
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> tuple[list[np.ndarray], int]:
     """Read an image file at several sizes, with as few decodes as give what one of each gives.
 
@@ -179,7 +204,7 @@ def read_rasters(
         The image file.
     sizes : sequence of (int, int)
         Height and width of each raster, in pixels.
-    resample : str, default="box"
+    resample, max_pixels
         As for `read_raster`.
 
     Returns
@@ -198,14 +223,15 @@ def read_rasters(
     rasters: dict[tuple[int, int], np.ndarray] = {}
     n_decodes = 0
     try:
+        data = read_file(name)
         while missing := [size for size in sizes if size not in rasters]:
-            with Image.open(name, formats=FORMATS) as image:
-                rasters |= _grey_rasters(image, missing, RESAMPLING[resample])
+            image = open_image(data, max_pixels)
+            rasters |= _grey_rasters(image, missing, RESAMPLING[resample])
             n_decodes += 1
     except Exception as error:
         # A damaged file makes Pillow's plug-ins raise nearly anything (struct.error,
         # SyntaxError, KeyError, ...): all of them mean that this file cannot be read.
-        raise ImageReadError([ImageFailure(name, *_explain(name, error))]) from error
+        raise ImageReadError([ImageFailure(name, *explain(name, error))]) from error
     return [rasters[size] for size in sizes], n_decodes
 
 
@@ -232,15 +258,15 @@ def examine_image(path: PathLike, size: tuple[int, int]) -> ImageFacts:
     """
     name = os.fspath(path)
     try:
-        with Image.open(name, formats=FORMATS) as image:
-            image.verify()  # the checksums of PNG, which decoding passes over
-        with Image.open(name, formats=FORMATS) as image:
-            width, height = image.size
-            rasters = _grey_rasters(image, [size], RESAMPLING["box"], in_full=True)
-            n_frames = getattr(image, "n_frames", 1)
-            return ImageFacts(rasters[size], str(image.format), width, height, n_frames)
+        data = read_file(name)
+        open_image(data, MAX_PIXELS).verify()  # the checksums of PNG, which decoding passes over
+        image = open_image(data, MAX_PIXELS)
+        width, height = image.size
+        rasters = _grey_rasters(image, [size], RESAMPLING["box"], in_full=True)
+        n_frames = getattr(image, "n_frames", 1)
+        return ImageFacts(rasters[size], str(image.format), width, height, n_frames)
     except Exception as error:  # of any kind, see `read_rasters`
-        raise ImageReadError([ImageFailure(name, *_explain(name, error))]) from error
+        raise ImageReadError([ImageFailure(name, *explain(name, error))]) from error
 
 
 def decoder_version() -> str:
@@ -249,9 +275,11 @@ def decoder_version() -> str:
     Returns
     -------
     version : str
-        Of the rules in this module, of Pillow and of the JPEG library in it.
+        Of the rules in this module, of Pillow and of the JPEG library in it, and whether Pillow
+        has been told to make up what a truncated file lacks.
     """
-    return f"{_RULES}, Pillow {PIL.__version__}, jpeg {features.version_codec('jpg')}"
+    lenient = ", lenient" if ImageFile.LOAD_TRUNCATED_IMAGES else ""
+    return f"{_RULES}, Pillow {PIL.__version__}, jpeg {features.version_codec('jpg')}{lenient}"
 
 
 def _grey_rasters(
@@ -262,27 +290,30 @@ def _grey_rasters(
     in_full: bool = False,
 ) -> dict[tuple[int, int], np.ndarray]:
     """Decode once, for the first size and those others that want the same scale."""
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(
-            f"{image.width} x {image.height} pixels are more than the limit of {MAX_PIXELS}"
-        )
-    lies = image.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNS
     covered = None
     if image.format == "JPEG" and not in_full:
+        lies = _orientation(image) in _QUARTER_TURNS
         scales = {size: _scale(image.size, size if lies else size[::-1]) for size in sizes}
         sizes = [size for size in sizes if scales[size] == scales[sizes[0]]]
         covered = _draft(image, scales[sizes[0]])
     image.load()
-    # Asked again after loading, since Pillow turns a TIFF file by itself while it loads,
-    # and applied last, to the few pixels that are left.
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    # Applied last, to the few pixels that are left.
+    orientation = _orientation(image)
+    turn = _TURNS.get(orientation)
     grey = _to_grey(image)
     rasters = {}
     for size in sizes:
-        height, width = size[::-1] if lies and turn is not None else size
+        height, width = size[::-1] if orientation in _QUARTER_TURNS else size
         small = _resize(grey, (width, height), resample, covered)
         rasters[size] = np.asarray(small if turn is None else small.transpose(turn))
     return rasters
+
+
+def _orientation(image: Image.Image) -> int:
+    # Of a TIFF file that is loaded it is what is left to do: Pillow turns those by itself.
+    if image.format != "TIFF" and image.info.keys().isdisjoint(_MAY_TELL_ORIENTATION):
+        return 1
+    return image.getexif().get(_ORIENTATION_TAG, 1)
 
 
 def _resize(
@@ -328,25 +359,13 @@ def _to_grey(image: Image.Image) -> Image.Image:
         levels = np.asarray(image).astype(np.uint32)
         return Image.fromarray(((levels * 255 + 32_767) // 65_535).astype(np.uint8))
     if image.mode in _UNSCALED_MODES:
-        raise ValueError(
-            f"pixels of mode {image.mode} have no agreed white; save it as 8 or 16 bit"
+        raise RefusedError(
+            "unreadable",
+            f"pixels of mode {image.mode} have no agreed grey level; save it as RGB, or as grey "
+            "of 8 or 16 bits",
         )
     if image.has_transparency_data:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, "white")
         return Image.alpha_composite(white, colours).convert("L")
     return image if image.mode == "L" else image.convert("L")
-
-
-def _explain(name: str, error: Exception) -> tuple[FailureKind, str]:
-    if isinstance(error, FileNotFoundError):
-        return "missing", "no such file"
-    if isinstance(error, IsADirectoryError):
-        return "not an image", "is a folder"
-    if isinstance(error, PermissionError):
-        return "permission", "no permission to read it"
-    if isinstance(error, Image.UnidentifiedImageError):
-        if not Path(name).stat().st_size:
-            return "empty", "is empty"
-        return "not an image", "not an image, or a damaged one"
-    return "unreadable", str(error) or type(error).__name__

@@ -1,9 +1,10 @@
 """Paths of images -> rows of pixels: the image cousin of ``HashingVectorizer``."""
 
 import os
+import warnings
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
@@ -11,8 +12,8 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skcomic._estimator import EstimatorMixin, Sides, visual_block, with_callbacks
-from skcomic.cache import load_rasters
-from skcomic.images import RESAMPLING, PathLike, Resample
+from skcomic.cache import try_rasters
+from skcomic.images import MAX_PIXELS, RESAMPLING, ImageReadError, PathLike, Resample
 
 WHITE = 255
 
@@ -40,6 +41,13 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         fits, folds and processes want it again. A changed file is decoded anew. It takes one
         byte per pixel kept, up to 8 GiB (``skcomic cache info``); a folder that cannot be used
         costs a warning.
+    on_error : {"raise", "nan"}, default="raise"
+        What to do about files that cannot be read: raise one error that lists all of them, or
+        give each a row of NaN, with one warning that tells how many there are, for a stream
+        that must not stop. Classifiers refuse such rows; leave them out first.
+    max_pixels : int, default=178_956_970
+        Images of more pixels are refused before anything of them is decoded: a file of some
+        hundred bytes can claim to be of any size. What else is refused is told by `read_raster`.
 
     See Also
     --------
@@ -67,6 +75,8 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         "resample": [StrOptions(set(RESAMPLING))],
         "n_jobs": [Integral, None],
         "cache": [str, os.PathLike, None],
+        "on_error": [StrOptions({"raise", "nan"})],
+        "max_pixels": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -76,11 +86,15 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         resample: Resample = "box",
         n_jobs: int | None = None,
         cache: PathLike | None = None,
+        on_error: Literal["raise", "nan"] = "raise",
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.size = size
         self.resample = resample
         self.n_jobs = n_jobs
         self.cache = cache
+        self.on_error = on_error
+        self.max_pixels = max_pixels
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -114,22 +128,37 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         rows : ndarray of shape (n_images, height * width), float32
-            Grey levels in [0, 1], in the order of `X` whatever `n_jobs` is.
+            Grey levels in [0, 1], in the order of `X` whatever `n_jobs` is; with
+            ``on_error="nan"``, NaN for each file that cannot be read.
 
         Raises
         ------
         ImageReadError
-            If files cannot be read. All files are tried first; every bad one is listed
-            with its reason.
+            If files cannot be read and `on_error` is "raise". All files are tried first;
+            every bad one is listed with its reason.
         """
         self._validate_params()
         height, width = _height_and_width(self.size)
         paths = _list_paths(X)
-        (rasters,) = load_rasters(
-            paths, [(height, width)], self.resample, n_jobs=self.n_jobs, cache=self.cache
+        (rasters,), failures = try_rasters(
+            paths,
+            [(height, width)],
+            self.resample,
+            n_jobs=self.n_jobs,
+            cache=self.cache,
+            max_pixels=self.max_pixels,
         )
+        if failures and self.on_error == "raise":
+            raise ImageReadError(list(failures.values()), len(paths))
         rows = rasters.reshape(len(paths), height * width).astype(np.float32)
         rows /= WHITE
+        if failures:
+            rows[list(failures)] = np.nan
+            warnings.warn(
+                f"{len(failures)} of {len(paths)} images cannot be read; their rows are NaN. "
+                f"The first is {next(iter(failures.values()))}",
+                stacklevel=3,  # through the wrapper of scikit-learn
+            )
         return rows
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:  # noqa: ARG002

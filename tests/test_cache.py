@@ -275,18 +275,17 @@ def counter_of_decodes() -> Callable[[str], None]:
         """From now on, write process, file and size of each decode in this process to a file."""
         import os
 
-        from skcomic import images
+        from skcomic import cache, images
 
-        real = images._grey_rasters
+        real = images.read_rasters
 
-        def counted(image, sizes, resample):
-            rasters = real(image, sizes, resample)
+        def counted(path, sizes, *args, **kwargs):
             with open(file, "a") as counts:  # noqa: PTH123
-                for size in rasters:
-                    counts.write(f"{os.getpid()}\t{image.filename}\t{size}\n")
-            return rasters
+                for size in sizes:
+                    counts.write(f"{os.getpid()}\t{path}\t{size}\n")
+            return real(path, sizes, *args, **kwargs)
 
-        images._grey_rasters = counted
+        images.read_rasters = cache.read_rasters = counted
 
     return count_decodes_in
 
@@ -296,7 +295,8 @@ def test_a_study_decodes_each_image_once_per_size(
 ) -> None:
     file = str(tmp_path / "decodes")
     count_decodes_in = counter_of_decodes()
-    monkeypatch.setattr(images, "_grey_rasters", images._grey_rasters)  # put back afterwards
+    for module in (images, skcomic.cache):
+        monkeypatch.setattr(module, "read_rasters", module.read_rasters)  # put back afterwards
     count_decodes_in(file)
     settings = {"n_candidates": 2, "epochs": 1, "final_epochs": 1, "cost": "multiply_adds"}
     for n_decodes in (48 * 2, 48 * 2 + 32):  # the second time, to estimate the time of decoding
@@ -325,3 +325,14 @@ def test_a_search_in_workers_decodes_nothing_that_is_there(
     search.fit(faces.path, faces.label, groups=faces.pair)
     search.predict(faces.path)
     assert decodes(tmp_path) == 48
+
+
+def test_another_limit_of_pixels_takes_nothing_from_the_cache(
+    settled: list[str], folder: Path
+) -> None:
+    rows = ImageVectorizer(12, cache=folder).transform(settled)
+    strict = ImageVectorizer(12, cache=folder, max_pixels=48 * 48 - 1)
+    with pytest.raises(ImageReadError, match="6 of 6 images cannot be read"):
+        strict.transform(settled)
+    np.testing.assert_array_equal(ImageVectorizer(12, cache=folder).transform(settled), rows)
+    assert decodes(folder) == 6

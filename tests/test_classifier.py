@@ -246,3 +246,23 @@ import skcomic._tensorflow
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert set(result.stderr.splitlines()) == {b"something that matters"}
+
+
+def test_rows_of_unread_images_are_refused(fitted: ConvNetClassifier, stripes, small_net) -> None:
+    rows, labels = stripes
+    rows = rows.copy()
+    rows[3] = np.nan
+    for ask in (
+        lambda: small_net().fit(rows, labels),
+        lambda: small_net().partial_fit(rows, labels, classes=["across", "down"]),
+        lambda: fitted.predict(rows),
+        lambda: fitted.predict_proba(rows),
+        lambda: fitted.score(rows, labels),
+    ):
+        with pytest.raises(ValueError, match=r'contains NaN.*ImageVectorizer\(on_error="nan"\)'):
+            ask()
+    keep = ~np.isnan(rows).any(axis=1)  # as the message says
+    assert fitted.predict(rows[keep]).shape == (59,)
+    rows[3] = np.inf
+    with pytest.raises(ValueError, match="contains infinity"):
+        fitted.predict(rows)

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
 
-import skcomic.images
 from skcomic import ImageReadError, read_raster
+from skcomic.images import ImageFailure
 
 
 def smooth_levels(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -28,10 +28,18 @@ def test_orientation_is_applied(tmp_path: Path, orientation: int, suffix: str) -
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / f"image.{suffix}"
-    Image.fromarray(smooth_levels(600, 1000)).save(path, exif=exif)
+    levels = smooth_levels(600, 1000)
+    Image.fromarray(levels).save(path, exif=exif)
+    # Not from the file: Pillow 13 garbles a TIFF file that it maps into memory and turns.
+    turned = {
+        1: levels, 2: levels[:, ::-1], 3: levels[::-1, ::-1], 4: levels[::-1],
+        5: levels.T, 6: levels.T[:, ::-1], 7: levels.T[::-1, ::-1], 8: levels.T[::-1],
+    }[orientation]  # fmt: skip
 
-    assert difference_from_full_decode(path, (30, 20)).max() <= 8
-    assert difference_from_full_decode(path, (64, 64)).max() <= 8
+    for size in ((30, 20), (64, 64)):
+        expected = Image.fromarray(turned).resize(size[::-1], Image.Resampling.BOX)
+        difference = read_raster(path, size).astype(int) - np.asarray(expected)
+        assert np.abs(difference).max() <= 8
 
 
 @pytest.mark.parametrize("length", [64, 65, 91, 127, 128, 200, 363, 512, 1000, 1024])
@@ -64,75 +72,14 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert read_raster(path, (1, 4), "nearest").tolist() == [[0, 1, 128, 255]]
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparent_pixels_lie_over_white(tmp_path: Path, mode: str) -> None:
-    path = tmp_path / "clear.png"
-    image = Image.new("RGBA", (4, 2), (0, 0, 0, 255))
-    image.paste((0, 0, 0, 0), (0, 0, 2, 2))
-    image.convert(mode).save(path)
-
-    assert read_raster(path, (2, 4)).tolist() == [[255, 255, 0, 0]] * 2
-
-
-def test_colours_become_luma(tmp_path: Path) -> None:
-    for mode, suffix in (("CMYK", "jpg"), ("RGB", "jpg"), ("P", "gif"), ("RGB", "bmp")):
-        path = tmp_path / f"{mode}.{suffix}"
-        Image.new("RGB", (64, 64), (200, 100, 50)).convert(mode).save(path)
-        expected = 0.299 * 200 + 0.587 * 100 + 0.114 * 50
-        assert abs(read_raster(path, (8, 8)).astype(float) - expected).max() <= 6
-
-
-def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
-    path = tmp_path / "bits.png"
-    Image.fromarray(np.array([[True, False]])).save(path)
-    assert read_raster(path, (1, 2)).tolist() == [[255, 0]]
-
-
-def test_first_frame_of_an_animation(tmp_path: Path) -> None:
-    path = tmp_path / "moving.gif"
-    frames = [Image.new("L", (8, 8), level) for level in (10, 200)]
-    frames[0].save(path, save_all=True, append_images=frames[1:])
-    assert read_raster(path, (2, 2)).tolist() == [[10, 10]] * 2
-
-
-def make_truncated(path: Path) -> None:
-    Image.fromarray(smooth_levels(100, 100)).save(path)
-    path.write_bytes(path.read_bytes()[:400])
-
-
-@pytest.mark.parametrize(
-    ("make", "reason"),
-    [
-        (lambda path: None, "no such file"),
-        (lambda path: path.mkdir(), "is a folder"),
-        (lambda path: path.write_bytes(b""), "is empty"),
-        (lambda path: path.write_text("I am a text"), "not an image"),
-        (make_truncated, "truncated"),
-        (
-            lambda path: Image.fromarray(np.zeros((4, 4), np.float32)).save(path, format="TIFF"),
-            "mode F have no agreed white",
-        ),
-    ],
-)
-def test_what_cannot_be_read_says_why(tmp_path: Path, make, reason: str) -> None:
-    path = tmp_path / "bad.jpg"
-    make(path)
-    with pytest.raises(ImageReadError, match=reason) as caught:
-        read_raster(path, (4, 4))
-    assert caught.value.failures[0].path == str(path)
+def test_failures_survive_pickling(tmp_path: Path) -> None:
+    with pytest.raises(ImageReadError, match="no such file") as caught:
+        read_raster(tmp_path / "none.jpg", (4, 4))
+    assert caught.value.failures[0].path == str(tmp_path / "none.jpg")
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-def test_no_file_that_another_program_would_open(tmp_path: Path) -> None:
-    path = tmp_path / "drawing.jpg"
-    Image.new("L", (8, 8)).save(path, format="EPS")
-    with pytest.raises(ImageReadError, match="not an image"):
-        read_raster(path, (4, 4))
-
-
-def test_too_many_pixels_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "large.png"
-    Image.new("L", (100, 100)).save(path)
-    monkeypatch.setattr(skcomic.images, "MAX_PIXELS", 9_999)
-    with pytest.raises(ImageReadError, match="100 x 100 pixels are more than the limit of 9999"):
-        read_raster(path, (4, 4))
+def test_names_that_cannot_be_printed_are_escaped() -> None:
+    failure = ImageFailure("a\nb\udcff.jpg", "empty", "is empty")
+    assert str(failure) == r"'a\nb\udcff.jpg': is empty"
+    assert str(failure._replace(path="\N{SNOWMAN}.jpg")) == "\N{SNOWMAN}.jpg: is empty"

@@ -9,6 +9,8 @@ from sklearn.utils import get_tags
 
 from skcomic import ImageReadError, ImageVectorizer, read_raster
 
+NO_IMAGE = "not an image in any of the formats BMP, GIF, JPEG, JPEG2000, PNG, PPM, TIFF, WEBP"
+
 
 @pytest.mark.parametrize(
     "container",
@@ -57,10 +59,40 @@ def test_all_bad_files_are_listed(faces: pd.DataFrame, tmp_path: Path) -> None:
         ImageVectorizer(8, n_jobs=2).transform(paths)
 
     assert caught.value.failures == [
-        (str(text), "not an image", "not an image, or a damaged one"),
+        (str(text), "not an image", NO_IMAGE),
         (str(missing), "missing", "no such file"),
     ]
     assert "2 of 50 images cannot be read" in str(caught.value)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("has_cache", [False, True])
+def test_bad_files_become_rows_of_nan(
+    faces: pd.DataFrame, tmp_path: Path, n_jobs: int, has_cache: bool
+) -> None:
+    text, missing = tmp_path / "two\nlines.jpg", tmp_path / "missing.jpg"
+    text.write_text("no image")
+    good = faces.path[:4].tolist()
+    paths = [good[0], str(text), *good[1:], str(missing)]
+    cache = tmp_path / "cache" if has_cache else None
+    vectorizer = ImageVectorizer(8, n_jobs=n_jobs, cache=cache, on_error="nan")
+
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="cannot be read") as caught:
+            rows = vectorizer.transform(paths)
+        assert [str(warning.message) for warning in caught] == [
+            f"2 of 6 images cannot be read; their rows are NaN. The first is {str(text)!r}: "
+            f"{NO_IMAGE}"
+        ]
+        assert caught[0].filename == __file__
+        assert np.isnan(rows).all(axis=1).tolist() == [False, True, False, False, False, True]
+        np.testing.assert_array_equal(rows[[0, 2, 3, 4]], ImageVectorizer(8).transform(good))
+        assert rows.dtype == np.float32
+
+
+def test_good_files_cause_no_warning(faces: pd.DataFrame) -> None:
+    rows = ImageVectorizer(8, on_error="nan").transform(faces.path)
+    np.testing.assert_array_equal(rows, ImageVectorizer(8).transform(faces.path))
 
 
 def test_stateless(faces: pd.DataFrame) -> None:

@@ -1,0 +1,330 @@
+"""One file -> an image that Pillow has opened but not decoded: what is refused, and why."""
+
+import errno
+import os
+import re
+import stat
+import struct
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
+from typing import Literal
+
+from PIL import Image, ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+# Formats that Pillow decodes itself. Those that it hands to another program (EPS to
+# Ghostscript) are left out: opening a picture must not run anything.
+_FORMATS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+    "TIFF": TiffImageFile,
+    "GIF": GifImageFile,
+    "BMP": BmpImageFile,
+    "PPM": PpmImageFile,
+    "JPEG2000": Jpeg2KImageFile,
+}
+
+# Pillow refuses more pixels than this by itself, but through a global that a program may
+# have changed: the limit here holds whatever that global says.
+MAX_PIXELS = 178_956_970
+MAX_FRAMES = 10_000
+# A file is held in memory while it is decoded.
+MAX_BYTES = 1 << 30
+
+# Each scan of a JPEG file passes over all of its pixels, and may take ten bytes of the file.
+# Encoders write ten scans or so; "Two Issues with the JPEG Standard" at libjpeg-turbo.org tells
+# what thousands of them do.
+_MAX_SCANS = 100
+# Pillow decodes run-length encoded BMP files in Python, a fraction of a microsecond a pixel.
+_MAX_RUN_LENGTH_PIXELS = 1 << 23
+
+_BEGINNING = 1 << 20
+_SMALLEST_GIF_FRAME = 12
+_BIG_TIFF = 43
+_HUFFMAN_TABLES = b"\xff\xc4"
+_START_OF_SCAN = re.compile(rb"\xff\xda")
+# What Pillow says of files that end too early, and of texts and profiles that unpack to too much.
+_ENDED = re.compile(
+    r"truncat|EOF|end of |not enough|incomplete|not large enough|only got|broken data stream",
+    re.IGNORECASE,
+)
+_TOO_MUCH = re.compile(r"data too large|too much memory", re.IGNORECASE)
+
+FailureKind = Literal[
+    "missing", "empty", "not an image", "truncated", "too large", "unreadable", "permission"
+]
+
+
+class RefusedError(Exception):
+    """A file that is not tried, or not tried further.
+
+    Parameters
+    ----------
+    kind : FailureKind
+        As `ImageFailure` has it.
+    reason : str
+        In words.
+    """
+
+    def __init__(self, kind: FailureKind, reason: str) -> None:
+        super().__init__(kind, reason)
+        self.kind = kind
+        self.reason = reason
+
+
+def read_file(name: str) -> bytes:
+    """Read a file that begins like an image.
+
+    Parameters
+    ----------
+    name : str
+        Its path. Nothing but a regular file is opened: a pipe could be waited for for ever.
+
+    Returns
+    -------
+    data : bytes
+        All of it.
+
+    Raises
+    ------
+    RefusedError, OSError
+        If it is none, empty or too large.
+    """
+    # Neither pathlib nor a file object: they would take a tenth of the time of a small image.
+    try:
+        state = os.stat(name)  # noqa: PTH116
+    except ValueError as error:
+        raise RefusedError("missing", f"no file can have this name ({error})") from error
+    if not stat.S_ISREG(state.st_mode):
+        is_folder = stat.S_ISDIR(state.st_mode)
+        raise RefusedError("not an image", "is a folder" if is_folder else "is no regular file")
+    size = state.st_size
+    if not size:
+        raise RefusedError("empty", "is empty")
+    if size > MAX_BYTES:
+        raise RefusedError("too large", f"{size} bytes are more than the limit of {MAX_BYTES}")
+    # Not to be waited for, should it have become a pipe by now.
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        data = os.read(descriptor, min(size, _BEGINNING))
+        _format_of(data)
+        while len(data) < size and (more := os.read(descriptor, size - len(data))):
+            data += more
+    finally:
+        os.close(descriptor)
+    return data
+
+
+def open_image(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
+    """Open the bytes of an image file; nothing is decoded yet.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    max_pixels : int
+        More are refused.
+
+    Returns
+    -------
+    image : ImageFile
+        Its first frame. Pillow's own way to open asks a global for its limits, and warns.
+
+    Raises
+    ------
+    RefusedError
+        If it is too large in any way.
+    Exception
+        Nearly any other, if it is damaged.
+    """
+    kind = _format_of(data)
+    if kind is GifImageFile:  # this one and the next are given memory as soon as they are opened
+        _check_gif(data, max_pixels)
+    elif kind is WebPImageFile:
+        _check_webp(data, max_pixels)
+    elif kind is TiffImageFile:
+        _check_tiff(data)
+    image = kind(BytesIO(data))
+    _check_pixels(image.size, max_pixels)
+    _check_frames(image)
+    if isinstance(image, JpegImageFile):
+        _check_jpeg(image, data)
+        image.decodermaxblock = len(data)  # at once, not in pieces that Python puts together
+    elif isinstance(image, BmpImageFile) and image.tile[0][0] == "bmp_rle":
+        _check_pixels(image.size, min(max_pixels, _MAX_RUN_LENGTH_PIXELS))
+    elif isinstance(image, TiffImageFile) and image.width * image.height > _pillows_limit():
+        # Given its memory here, since Pillow would ask that global while it loads.
+        image.im = Image.core.new(image.mode, getattr(image, "_tile_size", image.size))
+    return image
+
+
+def explain(name: str, error: Exception) -> tuple[FailureKind, str]:
+    """Tell of what kind a failure is, and put it into words.
+
+    Parameters
+    ----------
+    name : str
+        The path.
+    error : Exception
+        What `read_file`, `open_image` or decoding the image has raised.
+
+    Returns
+    -------
+    kind, reason : str
+        As `ImageFailure` has them.
+    """
+    if isinstance(error, RefusedError):
+        return error.kind, error.reason
+    if isinstance(error, PermissionError):
+        return "permission", "no permission to read it"
+    if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        is_link = os.path.islink(name)  # noqa: PTH114
+        return "missing", "is a link that leads nowhere" if is_link else "no such file"
+    if isinstance(error, MemoryError):
+        return "too large", "there is not enough memory to decode it"
+    if isinstance(error, OSError) and error.strerror:
+        return "unreadable", f"the system cannot read it ({error.strerror})"
+    reason = " ".join(str(error).split()) or type(error).__name__
+    is_bomb = isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning)
+    if is_bomb or _TOO_MUCH.search(reason):
+        return "too large", f"asks for too much memory ({reason})"
+    ran_out = isinstance(error.__cause__ or error, EOFError | IndexError | struct.error)
+    if ran_out or _ENDED.search(reason):
+        return "truncated", f"ends too early, or is damaged ({reason})"
+    return "unreadable", f"is damaged, or of a kind that cannot be read ({reason})"
+
+
+def _format_of(data: bytes) -> type[ImageFile.ImageFile]:
+    beginning = data[:16]
+    for name, kind in _FORMATS.items():
+        accepts = Image.OPEN[name][1]
+        if accepts is not None and accepts(beginning) is True:
+            return kind
+    names = ", ".join(sorted(_FORMATS))
+    raise RefusedError("not an image", f"not an image in any of the formats {names}")
+
+
+def _pillows_limit() -> float:
+    return Image.MAX_IMAGE_PIXELS or float("inf")
+
+
+def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise RefusedError(
+            "too large", f"{width} x {height} pixels are more than the limit of {max_pixels}"
+        )
+
+
+def _check_frames(image: ImageFile.ImageFile) -> None:
+    # To ask a GIF or TIFF image would scan the file; the other formats have read the number.
+    if isinstance(image, PngImageFile | WebPImageFile):
+        _refuse_frames(getattr(image, "n_frames", 1))
+
+
+def _refuse_frames(n_frames: int) -> None:
+    if n_frames > MAX_FRAMES:
+        raise RefusedError(
+            "too large", f"an animation of more frames than the limit of {MAX_FRAMES}"
+        )
+
+
+def _check_gif(data: bytes, max_pixels: int) -> None:
+    frames = _gif_frames(data)
+    width, height = struct.unpack_from("<HH", data, 6)
+    if (first := next(frames, None)) is not None:  # it may stand out of the canvas
+        left, top, across, down = struct.unpack_from("<HHHH", data, first + 1)
+        width, height = max(width, left + across), max(height, top + down)
+    _check_pixels((width, height), max_pixels)
+    if len(data) > MAX_FRAMES * _SMALLEST_GIF_FRAME:
+        _refuse_frames(1 + sum(1 for _ in islice(frames, MAX_FRAMES)))
+
+
+def _gif_frames(data: bytes) -> Iterator[int]:
+    """Go from block to block of a GIF file; give the places where frames begin."""
+    try:
+        at = 13 + _palette_bytes(data[10])
+        while data[at] != ord(";"):
+            if data[at] == ord(","):
+                yield at
+                at += 11 + _palette_bytes(data[at + 9])
+            elif data[at] == ord("!"):
+                at += 2
+            else:
+                at += 1
+                continue
+            while data[at]:
+                at += data[at] + 1
+            at += 1
+    except IndexError:  # it ends here
+        return
+
+
+def _palette_bytes(flags: int) -> int:
+    return 6 << (flags & 7) if flags & 128 else 0
+
+
+def _check_webp(data: bytes, max_pixels: int) -> None:
+    n_bytes = 8 + int.from_bytes(data[4:8], "little")
+    if n_bytes > len(data):
+        raise RefusedError(
+            "truncated", f"ends too early: it has {len(data)} of its {n_bytes} bytes"
+        )
+    _check_pixels(_webp_canvas(data), max_pixels)
+
+
+def _webp_canvas(data: bytes) -> tuple[int, int]:
+    chunk = data[12:16]
+    if chunk == b"VP8X":
+        return (
+            1 + int.from_bytes(data[24:27], "little"),
+            1 + int.from_bytes(data[27:30], "little"),
+        )
+    if chunk == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    width, height = struct.unpack_from("<HH", data, 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _check_tiff(data: bytes) -> None:
+    # Pillow merely warns where there is no directory, and then misses this and that.
+    byteorder: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+    is_big = int.from_bytes(data[2:4], byteorder) == _BIG_TIFF
+    directory = int.from_bytes(data[8:16] if is_big else data[4:8], byteorder)
+    if directory >= len(data):
+        raise RefusedError(
+            "truncated", f"ends too early: its directory would begin at byte {directory}"
+        )
+
+
+def _check_jpeg(image: JpegImageFile, data: bytes) -> None:
+    assert image.fp is not None
+    begins = image.fp.tell()
+    # One scan that holds all colours, which is the rule, is the only one that is read.
+    if "progressive" in image.info or data[begins - 4 - 2 * image.layers] != image.layers:
+        n_scans = len(_START_OF_SCAN.findall(data, begins))
+        if n_scans > _MAX_SCANS:
+            raise RefusedError(
+                "too large", f"{n_scans} scans are more than the limit of {_MAX_SCANS}"
+            )
+    # The decoder makes up what is missing where the file is closed properly.
+    if len(data) < _least_bytes(image) and _HUFFMAN_TABLES in data[:begins]:
+        raise RefusedError(
+            "truncated",
+            f"ends too early: {len(data)} bytes cannot hold {image.width} x {image.height} pixels",
+        )
+
+
+def _least_bytes(image: JpegImageFile) -> float:
+    """Count the bytes of a JPEG file that has one bit for each 8x8 pixels, the least there is."""
+    return image.width * image.height / 64 / 8
