@@ -44,7 +44,7 @@ def search(root: Path, *, size: int, epochs: int, batch_size: int, jobs: int) ->
     """Train the six nets side by side."""
     from scikeras.wrappers import KerasClassifier
 
-    split = split_catalogue(load_catalogue(root), random_state=0)
+    split = split_catalogue(load_catalogue(root), random_state=0, duplicates="ignore")
     both = pd.concat([split.train, split.validation])
     names = [f"net__model__{name}" for name in ("first_units", "pooling", "n_conv")]
     with tempfile.TemporaryDirectory() as memory:

@@ -25,7 +25,7 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 
 def f_scores(root: Path, size: int, epochs: int, seed: int) -> dict[str, float]:
     """Train in both precisions on one split."""
-    split = split_by_pairs(load_catalogue(root), random_state=seed)
+    split = split_by_pairs(load_catalogue(root), random_state=seed, duplicates="ignore")
     development = pd.concat([split.train, split.validation])
     scores = {}
     for precision in PRECISIONS:

@@ -32,7 +32,7 @@ def find(
         net_name,
     )
 
-    split = split_catalogue(load_catalogue(root), random_state=0)
+    split = split_catalogue(load_catalogue(root), random_state=0, duplicates="ignore")
     both = pd.concat([split.train, split.validation])
     names = [f"classify__{name}" for name in ("first_units", "pooling", "n_conv")]
     nets = [dict(zip(names, [[value] for value in net], strict=True)) for net in NETS]

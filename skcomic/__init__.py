@@ -14,9 +14,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "cache": ["cache_info", "clear_cache"],
         "catalogue": ["Footprint", "estimate_footprint", "load_catalogue", "split_catalogue"],
+        "checking": ["check_catalogue"],
         "classifier": ["ConvNetClassifier"],
         "convnet": ["build_convnet", "count_multiply_adds", "net_name"],
         "displays": ["TimeScoreDisplay"],
+        "duplicates": ["join_duplicates"],
         "images": ["ImageReadError", "read_raster"],
         "results": ["Study", "StudyProgress", "StudySettings"],
         "search": [

@@ -15,6 +15,7 @@ import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
 from skcomic.cache import keep_raster
+from skcomic.duplicates import join_duplicates
 from skcomic.images import EXTENSIONS, ImageFailure, ImageReadError, PathLike, read_raster
 
 PairRule = Literal["stem"] | Callable[[Path], str] | None
@@ -132,6 +133,9 @@ def split_catalogue(
     test_size: float = 1 / 3,
     validation_size: float = 1 / 3,
     random_state: Any = None,
+    duplicates: Literal["together", "ignore"] = "together",
+    n_jobs: int | None = None,
+    cache: PathLike | None = None,
 ) -> Bunch:
     """Split a catalogue at random into training, validation and test images.
 
@@ -141,7 +145,7 @@ def split_catalogue(
 
     Parameters
     ----------
-    catalogue : DataFrame with columns `label` and `pair`
+    catalogue : DataFrame with columns `path`, `label` and `pair`
         As from `load_catalogue`.
     test_size : float, default=1/3
         Share of the images that is kept for the test; between 0 and 1.
@@ -149,18 +153,36 @@ def split_catalogue(
         Share *of the rest* that is kept for validation; between 0 and 1.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same split each time.
+    duplicates : {"together", "ignore"}, default="together"
+        "together" decodes all images once (see `cache`) and keeps those that are the same or
+        look the same in one part, by `join_duplicates`: else a copy of a training image may be
+        in the test. "ignore" opens no file.
+    n_jobs : int or None, default=None
+        Number of threads that decode.
+    cache : str, path-like or None, default=None
+        Folder that keeps the decoded images; see `ImageVectorizer`.
 
     Returns
     -------
     split : Bunch
         Three frames, `train`, `validation` and `test`, whose rows keep the index and the
-        order of `catalogue`; each row is in exactly one of them.
+        order of `catalogue`; each row is in exactly one of them. Pairs that share an image
+        have one name in `pair`.
 
     Raises
     ------
     ValueError
         If a share is not between 0 and 1, or if a class has too few pairs to be in all
         three parts.
+
+    Warns
+    -----
+    UserWarning
+        If files cannot be read: duplicates of them are not found.
+
+    See Also
+    --------
+    join_duplicates : The same for other splits, such as `StratifiedGroupKFold`.
 
     Examples
     --------
@@ -169,7 +191,7 @@ def split_catalogue(
     >>> catalogue = pd.DataFrame({
     ...     "path": [f"{label}/{i}.jpg" for i in range(9) for label in ("comics", "faces")],
     ...     "label": ["comics", "faces"] * 9, "pair": [i for i in range(9) for _ in range(2)]})
-    >>> split = split_catalogue(catalogue, random_state=0)
+    >>> split = split_catalogue(catalogue, random_state=0, duplicates="ignore")
     >>> len(split.train), len(split.validation), len(split.test)
     (8, 4, 6)
     >>> set(split.train.pair) & set(split.test.pair)
@@ -178,6 +200,10 @@ def split_catalogue(
     for name, share in (("test_size", test_size), ("validation_size", validation_size)):
         if not 0 < share < 1:
             raise ValueError(f"{name} must be a share between 0 and 1, not {share!r}")
+    if duplicates not in ("together", "ignore"):
+        raise ValueError(f"duplicates must be 'together' or 'ignore', not {duplicates!r}")
+    if duplicates == "together":
+        catalogue = join_duplicates(catalogue, n_jobs=n_jobs, cache=cache)
     shares = {
         "train": (1 - test_size) * (1 - validation_size),
         "validation": (1 - test_size) * validation_size,

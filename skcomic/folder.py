@@ -13,11 +13,12 @@ DRAWN = "drawn"
 CACHE = "cache"
 
 CANDIDATES, SIZES, NUMBERS, PAGE = "candidates.csv", "sizes.csv", "study.json", "report.html"
+QUARANTINE = "quarantine.csv"
 SEARCH_FIGURE, SIZES_FIGURE = "figures/search.png", "figures/sizes.png"
 
 # Written before anything else; a folder without it is not taken for a study's.
 _MARK = "settings.json"
-_PARTS = (CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, NUMBERS, PAGE)
+_PARTS = (QUARANTINE, CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, NUMBERS, PAGE)
 
 
 def claim_folder(

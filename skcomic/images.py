@@ -72,6 +72,16 @@ class ImageFailure(NamedTuple):
         return f"{self.path if self.path.isprintable() else repr(self.path)}: {self.reason}"
 
 
+class ImageFacts(NamedTuple):
+    """What a file turned out to hold, once all of it was decoded."""
+
+    raster: np.ndarray
+    format: str
+    width: int
+    height: int
+    n_frames: int
+
+
 class ImageReadError(ValueError):
     """One or more files that could not be read as images.
 
@@ -225,6 +235,40 @@ def read_rasters(
     return [rasters[size] for size in sizes], n_decodes
 
 
+def examine_image(path: PathLike, size: tuple[int, int]) -> ImageFacts:
+    """Decode an image file in full, without any shortcut, so that damage anywhere is seen.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The image file.
+    size : (int, int)
+        Height and width of the raster that is kept of it, in pixels.
+
+    Returns
+    -------
+    facts : ImageFacts
+        The `raster`, ndarray of shape (height, width), uint8; the `format` as Pillow names it,
+        `width` and `height` in pixels, and the number of frames.
+
+    Raises
+    ------
+    ImageReadError
+        As `read_raster` does, and if a checksum of a PNG file is wrong.
+    """
+    name = os.fspath(path)
+    try:
+        data = read_file(name)
+        open_image(data, MAX_PIXELS).verify()  # the checksums of PNG, which decoding passes over
+        image = open_image(data, MAX_PIXELS)
+        width, height = image.size
+        rasters = _grey_rasters(image, [size], RESAMPLING["box"], in_full=True)
+        n_frames = getattr(image, "n_frames", 1)
+        return ImageFacts(rasters[size], str(image.format), width, height, n_frames)
+    except Exception as error:  # of any kind, see `read_rasters`
+        raise ImageReadError([ImageFailure(name, *explain(name, error))]) from error
+
+
 def decoder_version() -> str:
     """Tell what decides the pixels of a raster beside the file, its size and the filter.
 
@@ -239,11 +283,15 @@ def decoder_version() -> str:
 
 
 def _grey_rasters(
-    image: Image.Image, sizes: Sequence[tuple[int, int]], resample: Image.Resampling
+    image: Image.Image,
+    sizes: Sequence[tuple[int, int]],
+    resample: Image.Resampling,
+    *,
+    in_full: bool = False,
 ) -> dict[tuple[int, int], np.ndarray]:
     """Decode once, for the first size and those others that want the same scale."""
     covered = None
-    if image.format == "JPEG":
+    if image.format == "JPEG" and not in_full:
         lies = _orientation(image) in _QUARTER_TURNS
         scales = {size: _scale(image.size, size if lies else size[::-1]) for size in sizes}
         sizes = [size for size in sizes if scales[size] == scales[sizes[0]]]

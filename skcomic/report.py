@@ -10,6 +10,7 @@ from skcomic.folder import (
     CANDIDATES,
     NUMBERS,
     PAGE,
+    QUARANTINE,
     SEARCH_FIGURE,
     SIZES,
     SIZES_FIGURE,
@@ -28,8 +29,9 @@ def write_study(study: Study, out: Path) -> None:
     study : Study
         As from `run_study`, or handed out by it on the way.
     out : Path
-        A folder from `claim_folder`. ``candidates.csv``, ``sizes.csv`` and the figures are
-        written as soon as their stage is over, ``study.json`` and ``report.html`` when the
+        A folder from `claim_folder`. ``quarantine.csv`` (if images may be left out),
+        ``candidates.csv``, ``sizes.csv`` and the figures are written as soon as their stage is
+        over, ``study.json`` and ``report.html`` when the
         study is. Each file appears whole or not at all.
 
     Raises
@@ -38,6 +40,10 @@ def write_study(study: Study, out: Path) -> None:
         If a file cannot be written; it names the file.
     """
     pictures = {}
+    if study.quarantine is not None:
+        # As bytes, since a name need not be UTF-8.
+        content = study.quarantine.to_csv(index=False)
+        write_whole(out / QUARANTINE, content.encode(errors="surrogateescape"))
     if study.candidates is not None:
         pictures["search"] = _draw(TimeScoreDisplay.from_study(study, "search"))
         write_whole(out / CANDIDATES, study.candidates.to_csv(index=False))
@@ -70,5 +76,7 @@ def _render(study: Study, pictures: dict[str, bytes]) -> str:
     templates = Environment(
         loader=PackageLoader("skcomic", ""), autoescape=True, undefined=StrictUndefined
     )
+    # Names of files need not be UTF-8, and a page must be.
+    templates.filters["printable"] = lambda text: text.encode(errors="backslashreplace").decode()
     encoded = {name: base64.b64encode(png).decode() for name, png in pictures.items()}
     return templates.get_template("report.html").render(study=study, pictures=encoded)

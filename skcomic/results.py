@@ -9,9 +9,11 @@ from sklearn.pipeline import Pipeline
 
 from skcomic.catalogue import Footprint
 from skcomic.classifier import Precision
+from skcomic.duplicates import COMPARED_SIDE
 from skcomic.search import Cost
 
 SearchKind = Literal["random", "halving"]
+OnBad = Literal["raise", "quarantine"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class StudySettings:
         What the networks compute in.
     search : {"random", "halving"}
         How the net is searched for.
+    on_bad : {"raise", "quarantine"}
+        What is done about images that cannot be read.
     random_state : int
         Decides the split, the candidates and every fit.
     """
@@ -62,6 +66,7 @@ class StudySettings:
     positive: str | None
     precision: Precision
     search: SearchKind
+    on_bad: OnBad
     random_state: int
 
 
@@ -74,7 +79,8 @@ class Study:
     settings : StudySettings
         What the study was asked to do.
     catalogue : dict of str to int
-        Numbers of `images`, `labels` and `pairs`.
+        Numbers of `images`, `labels` and `pairs`, without images that were left out; pairs
+        that share an image count as one.
     split : dict of str to int
         Numbers of images for `train`, `validation` and `test`, and of those of the training
         images that the `search` used.
@@ -82,6 +88,14 @@ class Study:
         Memory and time that all images take at the largest size.
     versions : dict of str to str
         Of Python and the libraries.
+    duplicates : dict of str to int
+        Numbers of images that have the same content as an earlier one (`exact`), that look the
+        same (`near`; None: not looked for, since no size is of 32 pixels or more), and how many
+        of both are `of_another_class`.
+    quarantine : DataFrame
+        One row per image that cannot be read and was left out: `path`, `label`, `pair`, the
+        `kind` and `reason` of its failure, and how many images of its pair stay,
+        `left_of_pair`. None unless `on_bad` is "quarantine".
     candidates : DataFrame
         One row per net of the search: `net`, `first_units`, `pooling`, `n_conv`, `size`,
         `epochs`, `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
@@ -111,6 +125,8 @@ class Study:
     split: dict[str, int]
     footprint: Footprint
     versions: dict[str, str]
+    duplicates: dict[str, int | None]
+    quarantine: pd.DataFrame | None = None
     candidates: pd.DataFrame | None = None
     chosen_net: str | None = None
     sizes: pd.DataFrame | None = None
@@ -145,6 +161,36 @@ class Study:
         in_full = frame.epochs == self.settings.epochs
         return frame.net.where(in_full, frame.net + " (" + frame.epochs.astype(str) + " epochs)")
 
+    def tell_images(self) -> list[str]:
+        """Tell what was done about images that cannot be read or are there twice.
+
+        Returns
+        -------
+        sentences : list of str
+            None if there are no such images.
+        """
+        sentences = []
+        exact, near = self.duplicates["exact"], self.duplicates["near"]
+        if exact or near:
+            by_look = f", {near} by look" if near is not None else ""
+            sentences.append(
+                f"Images that repeat others: {exact} by content{by_look}; of another class than "
+                f"what they repeat: {self.duplicates['of_another_class']}. Each is in the same "
+                "part of the split as what it repeats."
+            )
+        if near is None:
+            sentences.append(
+                "Images that look the same were not looked for: that takes a size of "
+                f"{COMPARED_SIDE} pixels or more."
+            )
+        if self.quarantine is not None and len(self.quarantine):
+            others = self.quarantine.drop_duplicates("pair").left_of_pair.sum()
+            sentences.append(
+                f"Left out, since they cannot be read: {len(self.quarantine)} images (see "
+                f"quarantine.csv). Other images of their pairs, which stay: {others}."
+            )
+        return sentences
+
     def to_dict(self) -> dict[str, Any]:
         """Make plain data of all numbers, for JSON.
 
@@ -157,6 +203,8 @@ class Study:
             "catalogue": self.catalogue,
             "split": self.split,
             "footprint": asdict(self.footprint),
+            "duplicates": self.duplicates,
+            "quarantine": _records(self.quarantine),
             "candidates": _records(self.candidates),
             "chosen_net": self.chosen_net,
             "sizes": _records(self.sizes),

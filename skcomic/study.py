@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib.metadata import version
 from typing import Any, get_args
 
@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 
-from skcomic.cache import load_rasters, temporary_cache
+from skcomic.cache import temporary_cache, try_rasters
 from skcomic.catalogue import (
     available_memory,
     deal_out_pairs,
@@ -25,9 +25,16 @@ from skcomic.catalogue import (
 )
 from skcomic.classifier import Precision
 from skcomic.convnet import check_depth, net_name
-from skcomic.images import PathLike
+from skcomic.duplicates import (
+    COMPARED_SIDE,
+    N_WORDS,
+    find_duplicates,
+    join_pairs,
+    perceptual_hashes,
+)
+from skcomic.images import ImageFailure, ImageReadError, PathLike
 from skcomic.progress import counted_epochs
-from skcomic.results import SearchKind, Study, StudyProgress, StudySettings
+from skcomic.results import OnBad, SearchKind, Study, StudyProgress, StudySettings
 from skcomic.search import (
     ARCHITECTURES,
     BalancedHalvingSearchCV,
@@ -78,6 +85,7 @@ def run_study(
     positive: str | None = None,
     precision: Precision = "auto",
     search: SearchKind = "random",
+    on_bad: OnBad = "raise",
     n_jobs: int | None = -1,
     cache: PathLike | None = None,
     random_state: int = 0,
@@ -85,7 +93,8 @@ def run_study(
 ) -> Study:
     """Choose a net and an image size by cost and validation, then test the choice once.
 
-    1. The catalogue is split; pairs stay together.
+    1. The catalogue is split; pairs stay together, and so do images that are the same or, at
+       32 pixels, look the same (see `join_duplicates`).
     2. A balanced random choice of the twelve `ARCHITECTURES` is trained on a part of the
        training images, at the largest size. The cheapest of those whose validation F-score
        is within `tolerance` of the best is chosen.
@@ -124,6 +133,9 @@ def run_study(
     search : {"random", "halving"}, default="random"
         "random" trains every candidate for all `epochs`; "halving" only the better ones, see
         `BalancedHalvingSearchCV`.
+    on_bad : {"raise", "quarantine"}, default="raise"
+        "quarantine" leaves out the images that cannot be read, and lists them in the study. The
+        other images of their pairs stay.
     n_jobs : int, default=-1
         Number of fits side by side; -1 is one on each core.
     cache : str, path-like or None, default=None
@@ -143,12 +155,13 @@ def run_study(
     Raises
     ------
     ValueError
-        If a setting makes no sense or a class is too small to be split.
+        If a setting makes no sense or a class is too small to be split; also if that is so
+        only without the images that were left out.
     MemoryError
         If the images do not fit into memory; the message gives the figures. Nothing large
         was loaded by then.
     ImageReadError
-        If images cannot be read; it lists them.
+        If images cannot be read and are not left out; it lists them.
 
     Notes
     -----
@@ -190,6 +203,7 @@ def run_study(
         positive=_choose_positive(catalogue, positive),
         precision=precision,
         search=search,
+        on_bad=on_bad,
         random_state=random_state,
     )
     _check_settings(settings)
@@ -249,6 +263,48 @@ class _Runner:
         return self.study
 
     def _split(self) -> Bunch:
+        # What makes no sense or does not fit is told before all images are decoded.
+        self._check_memory(self._deal_out())
+        size = max(self.settings.sizes)
+        footprint = None
+        with suppress(ImageReadError):  # below, all bad images are listed, not those of a sample
+            footprint = estimate_footprint(self.catalogue, size, cache=self.cache)
+        # Once for all that follows: the workers find the rasters in the cache.
+        rasters, failures = try_rasters(
+            self.catalogue.path.tolist(),
+            [(size, size) for size in self.settings.sizes],
+            n_jobs=self.n_jobs,
+            cache=self.cache,
+        )
+        if failures and self.settings.on_bad == "raise":
+            raise ImageReadError(list(failures.values()), len(self.catalogue))
+        quarantine = _list_bad(self.catalogue, failures)
+        if failures:
+            is_read = np.ones(len(self.catalogue), dtype=bool)
+            is_read[list(failures)] = False
+            self.catalogue = _leave_out(self.catalogue, is_read, failures)
+            rasters = [array[is_read] for array in rasters]
+        if failures or footprint is None:
+            footprint = estimate_footprint(self.catalogue, size, cache=self.cache)
+        self.catalogue, counts = _join_duplicates(self.catalogue, rasters)
+        split = self._deal_out()
+        self.study = Study(
+            settings=self.settings,
+            catalogue={
+                "images": len(self.catalogue),
+                "labels": self.catalogue.label.nunique(),
+                "pairs": self.catalogue.pair.nunique(),
+            },
+            split={name: len(part) for name, part in split.items()},
+            footprint=footprint,
+            versions={"python": platform.python_version()}
+            | {library: version(library) for library in _LIBRARIES},
+            duplicates=counts,
+            quarantine=quarantine if self.settings.on_bad == "quarantine" else None,
+        )
+        return split
+
+    def _deal_out(self) -> Bunch:
         settings = self.settings
         random = check_random_state(settings.random_state)
         split = split_catalogue(
@@ -256,6 +312,7 @@ class _Runner:
             test_size=settings.test_size,
             validation_size=settings.validation_size,
             random_state=random,
+            duplicates="ignore",  # the catalogue has been joined, from rasters that are there
         )
         shares = [settings.search_fraction, 1 - settings.search_fraction]
         split.search = split.train[deal_out_pairs(split.train, shares, random) == 0]
@@ -264,46 +321,28 @@ class _Runner:
                 f"search_fraction={settings.search_fraction} leaves no training image of "
                 f"{sorted(absent)}; raise it"
             )
-        self.study = Study(
-            settings=settings,
-            catalogue={
-                "images": len(self.catalogue),
-                "labels": self.catalogue.label.nunique(),
-                "pairs": self.catalogue.pair.nunique(),
-            },
-            split={name: len(part) for name, part in split.items()},
-            footprint=estimate_footprint(self.catalogue, max(settings.sizes), cache=self.cache),
-            versions={"python": platform.python_version()}
-            | {library: version(library) for library in _LIBRARIES},
-        )
-        self._check_memory()
-        # Once for all that follows: the workers find the rasters in the cache.
-        load_rasters(
-            self.catalogue.path.tolist(),
-            [(size, size) for size in settings.sizes],
-            n_jobs=self.n_jobs,
-            cache=self.cache,
-        )
         return split
 
-    def _check_memory(self) -> None:
+    def _check_memory(self, split: Bunch) -> None:
         n_workers = effective_n_jobs(self.n_jobs)
-        n_images = self.study.split
+        n_images = {name: len(part) for name, part in split.items()}
         rows_at_once = max(
             min(n_workers, self.settings.n_candidates) * n_images["search"],
             min(n_workers, len(self.settings.sizes)) * n_images["train"],
             n_images["train"] + n_images["validation"],
         )
-        footprint = self.study.footprint
-        bytes_per_row = footprint.n_bytes / footprint.n_images
+        size = max(self.settings.sizes)
+        bytes_per_row = size * size * np.dtype(np.float32).itemsize
         rows = (_COPIES_OF_ROWS * rows_at_once + n_images["test"]) * bytes_per_row
         n_processes = 1 if n_workers == 1 else n_workers + 1
         needed = rows + n_processes * _PROCESS_BYTES
         available = available_memory()
         if available is not None and needed > available:
+            n_bytes = len(self.catalogue) * bytes_per_row
             raise MemoryError(
-                f"the study needs about {needed / 1e9:.1f} GB of memory ({footprint}, held by "
-                f"up to {n_workers} workers), but only {available / 1e9:.1f} GB are available; "
+                f"the study needs about {needed / 1e9:.1f} GB of memory ({len(self.catalogue)} "
+                f"images at {size}x{size}: {n_bytes / 1e6:.1f} MB as float32, held by up to "
+                f"{n_workers} workers), but only {available / 1e9:.1f} GB are available; "
                 "take smaller sizes, fewer jobs or fewer images"
             )
 
@@ -450,7 +489,7 @@ def _check_settings(settings: StudySettings) -> None:
         raise ValueError(f"sizes must be distinct, not {settings.sizes}")
     for size in settings.sizes:
         check_depth(size, size, max(ARCHITECTURES["classify__n_conv"]))
-    for name, allowed in (("precision", Precision), ("search", SearchKind)):
+    for name, allowed in (("precision", Precision), ("search", SearchKind), ("on_bad", OnBad)):
         if getattr(settings, name) not in get_args(allowed):
             raise ValueError(
                 f"{name} must be one of {get_args(allowed)}, not {getattr(settings, name)!r}"
@@ -462,6 +501,50 @@ def _check_settings(settings: StudySettings) -> None:
     for name in ("epochs", "batch_size", "final_epochs", "final_batch_size"):
         if getattr(settings, name) < 1:
             raise ValueError(f"{name} must be 1 or more, not {getattr(settings, name)}")
+
+
+def _list_bad(catalogue: pd.DataFrame, failures: dict[int, ImageFailure]) -> pd.DataFrame:
+    """List the images that cannot be read, with how many images of their pairs are left."""
+    rows = list(failures)
+    bad = catalogue.iloc[rows].reset_index(drop=True)
+    of_pair, bad_of_pair = catalogue.pair.value_counts(), bad.pair.value_counts()
+    return bad[["path", "label", "pair"]].assign(
+        kind=[failures[row].kind for row in rows],
+        reason=[failures[row].reason for row in rows],
+        left_of_pair=[int(of_pair[pair] - bad_of_pair[pair]) for pair in bad.pair],
+    )
+
+
+def _leave_out(
+    catalogue: pd.DataFrame, is_read: np.ndarray, failures: dict[int, ImageFailure]
+) -> pd.DataFrame:
+    left = catalogue[is_read]
+    if lost := sorted(set(catalogue.label) - set(left.label)):
+        error = ImageReadError(list(failures.values()), len(catalogue))
+        raise ValueError(
+            f"no image of {lost} can be read, so that there is none to learn: {error}"
+        )
+    return left
+
+
+def _join_duplicates(
+    catalogue: pd.DataFrame, rasters: list[np.ndarray]
+) -> tuple[pd.DataFrame, dict[str, int | None]]:
+    """Join pairs by rasters that are there; count the duplicates."""
+    # The smallest that tells enough is next to what the others would be made into.
+    compared = [array for array in rasters if array.shape[1] >= COMPARED_SIDE]
+    hashes = np.zeros((len(catalogue), N_WORDS), dtype=np.uint64)
+    if compared:
+        hashes = perceptual_hashes(min(compared, key=np.size))
+    found = find_duplicates(catalogue, hashes, np.ones(len(catalogue), dtype=bool))
+    first, labels = found.first, catalogue.label.to_numpy()
+    is_copy, is_like = found.copy_of >= 0, (found.copy_of < 0) & (found.like >= 0)
+    counts = {
+        "exact": int(is_copy.sum()),
+        "near": int(is_like.sum()) if compared else None,
+        "of_another_class": int((labels != labels[first])[first >= 0].sum()),
+    }
+    return join_pairs(catalogue, found), counts
 
 
 def _saving(sizes: pd.DataFrame, chosen_size: int, cost: Cost) -> dict[str, float]:

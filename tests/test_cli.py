@@ -126,6 +126,7 @@ def test_a_mistake_costs_no_former_study(
         (["two", "--out", "file"], "'file' is a file; name a folder"),
         (["two", "--jobs", "0"], "n_jobs == 0"),
         (["text", "--out", "out2"], "cannot be read; mend or remove these files"),
+        (["text", "--out", "out2"], "leave them out of the study with --on-bad quarantine"),
         (["--pairs", "0", "--out", "out3"], "n_pairs"),
     ],
 )
@@ -219,6 +220,88 @@ def test_help_needs_no_tensorflow() -> None:
     assert result.stdout.endswith("False\n")
     for command in ("study", "fetch"):
         assert command in result.stdout
+
+
+def ended_with(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        app([str(argument) for argument in arguments])
+    return ended.value.code
+
+
+def test_check_prints_what_is_wrong_and_ends_with_1(
+    faces_dir: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert ended_with("check", faces_dir) == 0
+    assert capfd.readouterr().out == f"Nothing is wrong with the 48 images in {faces_dir}.\n"
+
+    root = Path(shutil.copytree(faces_dir, tmp_path / "images"))
+    odd_names = ["line\nend [bold]\x1b[31m.jpg", os.fsdecode(b"b\xe4d.jpg")]
+    for name in odd_names:
+        (root / "faces" / name).write_text(f"a text in {name!r}")
+    shutil.copy(root / "faces" / "pair_0000.jpg", root / "comics" / "pair_0001.jpg")
+    out = tmp_path / "problems.csv"
+    assert ended_with("check", root, "--out", out) == 1
+    printed, errors = capfd.readouterr()
+    assert errors == ""
+    assert max(len(line) for line in printed.splitlines()) <= 100
+    assert "\x1b" not in printed
+    table = " ".join(printed.split())
+    for text in (
+        "duplicate faces/pair_0000.jpg the same as comics/pair_0001.jpg, which is of another",
+        r"faces/line\nend [bold]\x1b[31m.jpg not an image",
+        r"faces/b\udce4d.jpg not an image",
+        "3 of 50 images have a problem (not an image: 2, duplicate: 1, pair incomplete: 2).",
+    ):
+        assert text in table
+    assert str(root / "comics") not in table
+    rows = out.read_bytes()
+    assert rows.startswith(b"path,kind,detail\n")
+    assert os.fsencode(root / "faces" / odd_names[1]) in rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "there is no folder 'nowhere'"),
+        (["two", "--jobs", "0"], "n_jobs == 0"),
+        (["two", "--out", "nowhere/problems.csv"], "cannot write it"),
+    ],
+)
+def test_mistakes_of_check_are_answered_in_a_sentence(
+    tmp_path: Path,
+    faces_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    (tmp_path / "two").symlink_to(faces_dir)
+    monkeypatch.chdir(tmp_path)
+    assert ended_with("check", *arguments) == 1
+    (error,) = capfd.readouterr().err.splitlines()
+    assert error.startswith("skcomic: ")
+    assert message in error
+
+
+def test_study_with_quarantine(
+    faces_dir: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root, out = Path(shutil.copytree(faces_dir, tmp_path / "images")), tmp_path / "out"
+    for name in ("<b>.jpg", os.fsdecode(b"b\xe4d.jpg")):
+        (root / "faces" / name).write_text("a text")
+    command = ["study", root, "--out", out, "--on-bad", "quarantine", *QUICK, "--jobs", "1"]
+    assert ended_with(*command) == 0
+    printed = " ".join(capfd.readouterr().out.split())
+    assert "Left out, since they cannot be read: 2 images (see quarantine.csv)." in printed
+    bad = (out / "quarantine.csv").read_bytes()
+    assert bad.startswith(b"path,label,pair,kind,reason,left_of_pair\n")
+    assert os.fsencode(root / "faces") + b"/b\xe4d.jpg,faces,b\xe4d,not an image," in bad
+    numbers = json.loads((out / "study.json").read_text())
+    assert numbers["catalogue"]["images"] == 48
+    assert len(numbers["quarantine"]) == 2
+    page = (out / "report.html").read_text()
+    for text in ("faces/&lt;b&gt;.jpg", r"faces/b\udce4d.jpg", "2 images (see quarantine.csv)"):
+        assert text in page
 
 
 def test_fetch_says_where_and_what_next(tmp_path: Path) -> None:

@@ -11,10 +11,9 @@ import skcomic
 
 # From the ground up: a room imports only rooms before it.
 ROOMS = (
-    "_version", "folder", "_estimator", "_opening", "images", "cache", "catalogue", "datasets",
-    "vectorizer", "_tensorflow", "convnet", "_training", "classifier", "workers", "progress",
-    "search",
-    "results", "study", "displays", "report", "cli", "__main__",
+    "_version", "folder", "_estimator", "_opening", "images", "cache", "duplicates", "catalogue",
+    "checking", "datasets", "vectorizer", "_tensorflow", "convnet", "_training", "classifier",
+    "workers", "progress", "search", "results", "study", "displays", "report", "cli", "__main__",
 )  # fmt: skip
 
 

@@ -1,13 +1,16 @@
 import dataclasses
 import json
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import skcomic.study
-from skcomic import ImageReadError, Study, StudyProgress, run_study
+from skcomic import ImageReadError, Study, StudyProgress, load_catalogue, run_study
 
 RECORD = {
     "net", "first_units", "pooling", "n_conv", "size", "train_f_score", "validation_f_score",
@@ -35,6 +38,29 @@ def study(faces: pd.DataFrame, told: list[StudyProgress]) -> Study:
         told.append(dataclasses.replace(progress, study=dataclasses.replace(progress.study)))
 
     return run_study(faces, **SMALL, n_jobs=2, on_progress=tell)
+
+
+class Enough(Exception):
+    """Ends a study once it has split its images."""
+
+
+@pytest.fixture
+def split_of(monkeypatch: pytest.MonkeyPatch):
+    """Run the first stage of a study only; give its numbers and the parts."""
+
+    def run(catalogue: pd.DataFrame, **settings) -> tuple[Study, dict[str, pd.DataFrame]]:
+        seen = []
+
+        def keep(self, pipeline, split):
+            seen.extend((self.study, dict(split)))
+            raise Enough
+
+        monkeypatch.setattr(skcomic.study._Runner, "_search", keep)
+        with pytest.raises(Enough):
+            run_study(catalogue, **SMALL | settings)
+        return tuple(seen)
+
+    return run
 
 
 def test_holds_every_number(study: Study) -> None:
@@ -118,20 +144,8 @@ def test_every_epoch_is_counted(study: Study, told: list[StudyProgress]) -> None
     assert max(progress.epochs for progress in told) == 13
 
 
-def test_pairs_never_straddle(faces: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = {}
-
-    class Enough(Exception):
-        pass
-
-    def keep(self, pipeline, split):
-        parts.update(split)
-        raise Enough
-
-    monkeypatch.setattr(skcomic.study._Runner, "_search", keep)
-    with pytest.raises(Enough):
-        run_study(faces, **SMALL)
-
+def test_pairs_never_straddle(faces: pd.DataFrame, split_of) -> None:
+    _, parts = split_of(faces)
     pairs = {name: set(part.pair) for name, part in parts.items()}
     assert not pairs["train"] & pairs["validation"]
     assert not pairs["train"] & pairs["test"]
@@ -171,6 +185,7 @@ def test_three_classes_are_scored_by_macro_average(faces: pd.DataFrame) -> None:
         ({"n_candidates": 5}, "n_iter=5 candidates cannot be shared equally"),
         ({"n_candidates": 14}, "there are only 6"),
         ({"search": "grid"}, "search must be one of"),
+        ({"on_bad": "delete"}, "on_bad must be one of"),
         ({"precision": "float16"}, "precision must be one of"),
         ({"cost": "money"}, "cost must be one of"),
         ({"test_size": 2}, "test_size must be a share between 0 and 1"),
@@ -199,5 +214,101 @@ def test_bad_images_are_listed(faces: pd.DataFrame, tmp_path) -> None:
         path = tmp_path / f"{i}.jpg"
         path.write_text("no image")
         bad.loc[i, "path"] = str(path)
-    with pytest.raises(ImageReadError, match=r"2 of .* images cannot be read"):
+    with pytest.raises(ImageReadError, match=r"2 of 48 images cannot be read"):
         run_study(bad, **SMALL)
+
+
+def faces_with_two_bad(faces_dir: Path, folder: Path) -> pd.DataFrame:
+    shutil.copytree(faces_dir, folder)
+    (folder / "comics" / "pair_0000.jpg").write_text("no image")
+    (folder / "faces" / "pair_0013.jpg").write_bytes(b"")
+    return load_catalogue(folder)
+
+
+def test_quarantine_leaves_bad_images_out_and_keeps_labels_and_pairs(
+    faces_dir: Path, tmp_path: Path, split_of
+) -> None:
+    catalogue = faces_with_two_bad(faces_dir, tmp_path / "images")
+    catalogue.index = np.arange(len(catalogue)) // 2  # labels of rows are no guide
+    study, parts = split_of(catalogue, on_bad="quarantine")
+
+    left = pd.concat([parts[name] for name in ("train", "validation", "test")])
+    bad = {catalogue.path.iloc[0], catalogue.path.iloc[24 + 13]}
+    assert set(left.path) == set(catalogue.path) - bad
+    assert len(left) == 46
+    for path, label, pair in zip(left.path, left.label, left.pair, strict=True):
+        assert (Path(path).parent.name, Path(path).stem) == (label, pair)
+    assert study.catalogue == {"images": 46, "labels": 2, "pairs": 24}
+    assert study.footprint.n_images == 46
+    assert sum(study.split[name] for name in ("train", "validation", "test")) == 46
+    assert set(study.quarantine.path) == bad
+    assert study.quarantine.drop(columns=["path", "reason"]).to_numpy().tolist() == [
+        ["comics", "pair_0000", "not an image", 1],
+        ["faces", "pair_0013", "empty", 1],
+    ]
+    (_, told) = study.tell_images()
+    assert told.startswith("Left out, since they cannot be read: 2 images")
+    assert told.endswith("which stay: 2.")
+
+
+def test_a_study_without_its_bad_images_is_the_one_of_the_others(
+    faces_dir: Path, tmp_path: Path
+) -> None:
+    catalogue = faces_with_two_bad(faces_dir, tmp_path / "images")
+    settings = SMALL | {"sizes": (12,), "epochs": 1, "final_epochs": 1, "n_jobs": 1}
+    settings["precision"] = "float32"
+    dirty = run_study(catalogue, **settings, on_bad="quarantine")
+    for row in dirty.quarantine.to_dict(orient="records"):
+        Path(row["path"]).unlink()
+    clean = run_study(load_catalogue(tmp_path / "images"), **settings)
+
+    assert clean.quarantine is None
+    assert [len(study.to_dict().get("quarantine", ())) for study in (dirty, clean)] == [2, 0]
+    assert (dirty.catalogue, dirty.split) == (clean.catalogue, clean.split)
+    weights = [study.pipeline["classify"].model_.get_weights() for study in (dirty, clean)]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    times = ("cpu_seconds", "wall_seconds")
+    one, other = ({k: v for k, v in s.test.items() if k not in times} for s in (dirty, clean))
+    assert one == other
+
+
+def test_a_class_that_is_lost_to_quarantine_is_told(faces_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(faces_dir, tmp_path / "images")
+    catalogue = load_catalogue(tmp_path / "images")
+    comics = sorted((tmp_path / "images" / "comics").iterdir())
+    for path in comics[2:]:
+        path.write_text("no image")
+    with pytest.raises(ValueError, match="class 'comics' has only 2 pairs"):
+        run_study(catalogue, **SMALL, on_bad="quarantine")
+    for path in comics[:2]:
+        path.write_text("no image")
+    with pytest.raises(ValueError, match=r"no image of \['comics'\] can be read.*\n.*pair_0000"):
+        run_study(catalogue, **SMALL, on_bad="quarantine")
+
+
+@pytest.mark.parametrize("size", [12, 32, 48])
+def test_duplicates_never_straddle_in_a_study(
+    faces_dir: Path, tmp_path: Path, split_of, size: int
+) -> None:
+    folder = Path(shutil.copytree(faces_dir, tmp_path / "images"))
+    for i in range(6):
+        path = folder / "faces" / f"pair_000{i}.jpg"
+        shutil.copy(path, folder / "comics" / f"x{i}.jpg")
+        with Image.open(path) as image:
+            image.save(folder / "faces" / f"y{i}.jpg", quality=60)
+    (folder / "comics" / "pair_0000.jpg").write_text("no image")  # what follows moves up by one
+    study, parts = split_of(load_catalogue(folder), sizes=(size, 10), on_bad="quarantine")
+    parts.pop("search")
+
+    def parts_of(*stems: str) -> set[str]:
+        return {name for name, part in parts.items() for p in part.path if Path(p).stem in stems}
+
+    near = 6 if size >= 32 else None
+    for i in range(6):
+        assert len(parts_of(f"pair_000{i}", f"x{i}", *([f"y{i}"] if near else []))) == 1
+    assert study.duplicates == {"exact": 6, "near": near, "of_another_class": 6 + (near or 0)}
+    assert study.catalogue["pairs"] == (24 if near else 30)
+    told = " ".join(study.tell_images())
+    assert "Images that repeat others: 6 by content" in told
+    assert ("were not looked for: that takes a size of 32 pixels" in told) == (near is None)

@@ -28,7 +28,7 @@ class Resolution:
         folder = Path(tempfile.mkdtemp(prefix="skcomic-bench-"))
         make_comic_faces(N_PAIRS, size=256, out_dir=folder / "images", random_state=0)
         catalogue = load_catalogue(folder / "images")
-        split = split_catalogue(catalogue, random_state=0)
+        split = split_catalogue(catalogue, random_state=0, duplicates="ignore")
         (folder / "split.pickle").write_bytes(pickle.dumps(split))
         return folder
 

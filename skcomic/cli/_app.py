@@ -1,11 +1,13 @@
 """What all commands share: the app that they are of, and plain words for errors."""
 
 import errno
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import typer
+from rich.console import Console
 
 from skcomic.folder import finished_parts
 
@@ -17,11 +19,17 @@ app = typer.Typer(
 )
 
 _STOPPED_BY_CTRL_C = 130
+_WIDTH_WHEN_PIPED = 100
 
 
 @app.callback()
 def _commands() -> None:
     """Cheap, proven image classifiers inside scikit-learn."""
+
+
+def plain_console() -> Console:
+    """Print to the terminal as it is, and to a pipe in lines of one width."""
+    return Console(width=None if sys.stdout.isatty() else _WIDTH_WHEN_PIPED, highlight=False)
 
 
 @contextmanager

@@ -1,11 +1,20 @@
-"""``skcomic fetch`` and ``skcomic cache``: images, before and beside a study."""
+"""``skcomic fetch``, ``check`` and ``cache``: images, before and beside a study."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
-from skcomic.cli._app import app, plain_errors
+from skcomic.cli._app import app, plain_console, plain_errors
+from skcomic.folder import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @app.command()
@@ -26,6 +35,57 @@ def fetch(
         )
         typer.echo(f"{len(faces.catalogue)} images in {faces.data_dir}")
         typer.echo(f"Next: skcomic study {faces.data_dir}")
+
+
+@app.command()
+def check(
+    root: Annotated[Path, typer.Argument(help="Folder with one sub-folder of images per class.")],
+    out: Annotated[Path | None, typer.Option(help="CSV file for the whole table.")] = None,
+    jobs: Annotated[int, typer.Option(help="Threads that decode; -1: one on each core.")] = -1,
+) -> None:
+    """Decode all images and list what is wrong with them; exit with 1 if anything is."""
+    console = plain_console()
+    with plain_errors():
+        from skcomic.catalogue import load_catalogue
+        from skcomic.checking import KINDS, check_catalogue
+
+        catalogue = load_catalogue(root)
+        with console.status(f"Decoding {len(catalogue)} images"):
+            problems = check_catalogue(catalogue, n_jobs=jobs)
+        if out is not None:
+            # As bytes, since a name need not be UTF-8.
+            write_whole(out, problems.to_csv(index=False).encode(errors="surrogateescape"))
+        if problems.empty:
+            console.print(f"Nothing is wrong with the {len(catalogue)} images in {root}.")
+            return
+        by_kind = {kind: rows for kind in KINDS if len(rows := problems[problems.kind == kind])}
+        console.print(_tabulate(by_kind, root))
+        counts = ", ".join(f"{kind}: {len(rows)}" for kind, rows in by_kind.items())
+        console.print(
+            f"{problems.path.nunique()} of {len(catalogue)} images have a problem ({counts})."
+        )
+        if out is not None:
+            console.print(f"All of them are in {out}.")
+    raise typer.Exit(1)
+
+
+def _tabulate(by_kind: "dict[str, pd.DataFrame]", root: Path) -> Table:
+    table = Table(title=f"Images in {root}", title_justify="left", title_style="bold", box=SIMPLE)
+    table.add_column("path", overflow="fold")
+    table.add_column("what is wrong", overflow="fold")
+    for kind, rows in by_kind.items():
+        table.add_row(Text(kind, style="bold"))
+        for path, detail in zip(rows.path, rows.detail, strict=True):
+            name = Padding(_printable(os.path.relpath(path, root)), (0, 0, 0, 2))
+            table.add_row(name, _printable(detail))
+        table.add_section()
+    return table
+
+
+def _printable(text: str) -> Text:
+    """Show what a terminal cannot or must not, such as line ends in the name of a file."""
+    text = text.encode(errors="backslashreplace").decode()
+    return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
 
 
 caches = typer.Typer(help="Look after the decoded images that a study keeps.")

@@ -1,7 +1,8 @@
 """``skcomic study``: the whole study, followed on a terminal and kept in a folder."""
 
 import signal
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,15 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from skcomic.cli._app import app, plain_errors
+from skcomic.cli._app import app, plain_console, plain_errors
 from skcomic.folder import CACHE, DRAWN, begin_parts, claim_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from skcomic.results import Study, StudyProgress
-
-_WIDTH_WHEN_PIPED = 100
 
 # What the bar says once a stage is over: what is being done next.
 _STAGES = {
@@ -52,6 +51,13 @@ class SearchName(StrEnum):
     halving = "halving"
 
 
+class OnBadName(StrEnum):
+    """What is done about images that cannot be read."""
+
+    raise_ = "raise"
+    quarantine = "quarantine"
+
+
 @app.command()
 def study(
     root: Annotated[
@@ -82,6 +88,10 @@ def study(
     search: Annotated[
         SearchName, typer.Option(help="halving: train only the better nets in full.")
     ] = SearchName.random,
+    on_bad: Annotated[
+        OnBadName,
+        typer.Option(help="quarantine: leave out images that cannot be read, and list them."),
+    ] = OnBadName.raise_,
     cache: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps the decoded images; default: OUT/cache."),
@@ -94,7 +104,7 @@ def study(
     ] = False,
 ) -> None:
     """Choose a small net and an image size by cost and F-score, and test the choice once."""
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WHEN_PIPED, highlight=False)
+    console = plain_console()
     with plain_errors(out):
         # What can be wrong is looked at before the seconds that TensorFlow takes to load.
         asked: dict[str, Any] = {
@@ -110,6 +120,7 @@ def study(
             "positive": positive,
             "precision": precision.value,
             "search": search.value,
+            "on_bad": on_bad.value,
             "random_state": seed,
         }
         catalogue = _load(root) if root else None
@@ -125,7 +136,7 @@ def study(
                 catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
             from skcomic.study import run_study
 
-            with _Follower(console, out, settings) as follower:
+            with _Follower(console, out, settings) as follower, _offering_quarantine():
                 result = run_study(
                     catalogue,
                     n_jobs=jobs,
@@ -166,6 +177,18 @@ def _leave_interrupts_to_parent() -> None:
     The parent ends them when it is interrupted itself.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _offering_quarantine() -> Iterator[None]:
+    from skcomic.images import ImageReadError
+
+    try:
+        yield
+    except ImageReadError as error:
+        raise ValueError(
+            f"{error}\nor leave them out of the study with --on-bad quarantine"
+        ) from error
 
 
 class _Follower:
@@ -214,6 +237,7 @@ def _tell_stage(stage: str, study: "Study") -> list[str]:
     if stage == "split":
         n = study.split
         return [
+            *study.tell_images(),
             str(study.footprint),
             f"{n['train']} images for training, {n['validation']} for validation, "
             f"{n['test']} for the test; {n['search']} for the search {seconds}",
