@@ -13,11 +13,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["datasets"],
     submod_attrs={
         "cache": ["cache_info", "clear_cache"],
+        "card": ["render_card"],
         "catalogue": ["Footprint", "estimate_footprint", "load_catalogue", "split_catalogue"],
         "classifier": ["ConvNetClassifier"],
         "convnet": ["build_convnet", "count_multiply_adds", "net_name"],
         "displays": ["TimeScoreDisplay"],
         "images": ["ImageReadError", "read_raster"],
+        "modelfile": ["ModelFileError"],
+        "persistence": ["load", "save"],
+        "prediction": ["Prediction", "predict_files"],
         "results": ["Study", "StudyProgress", "StudySettings"],
         "search": [
             "ARCHITECTURES",

@@ -38,7 +38,7 @@ def test_parts_are_written_as_their_stage_ends(stages: dict[str, Study], tmp_pat
     assert written[0] == set()
     assert written[1] == {"candidates.csv", "figures/search.png"}
     assert written[2] == written[1] | {"sizes.csv", "figures/sizes.png"}
-    assert written[3] == written[2] | {"study.json", "report.html"}
+    assert written[3] == written[2] | {"study.json", "report.html", "model.skcomic", "card.md"}
     assert not list(tmp_path.rglob(".*"))  # no temporary file is left
 
 

@@ -1,0 +1,393 @@
+"""What the parts of a model file may hold: looked at before skops or Keras see any of it.
+
+These are lists of what is allowed, by exact names. Whatever is not on them is refused, so that a
+file can hold data and the classes below, and nothing that runs.
+"""
+
+import io
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from skcomic.modelfile import Refusal, read_json, read_stored
+
+_SCHEMA = "schema.json"
+_ARRAY = re.compile(r"\d+\.npy")
+_NETWORK_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+
+# Classes whose instances are made by setting their attributes.
+_OBJECTS = {
+    "skcomic.classifier.ConvNetClassifier",
+    "skcomic.search.BalancedHalvingSearchCV",
+    "skcomic.search.BalancedRandomizedSearchCV",
+    "skcomic.search.CostScorer",
+    "skcomic.search._ParsimoniousChoice",
+    "skcomic.vectorizer.ImageVectorizer",
+    "sklearn.calibration.CalibratedClassifierCV",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.frozen._frozen.FrozenEstimator",
+    "sklearn.isotonic.IsotonicRegression",
+    "sklearn.metrics._scorer._CurveScorer",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._classification_threshold.FixedThresholdClassifier",
+    "sklearn.model_selection._classification_threshold.TunedThresholdClassifierCV",
+    "sklearn.model_selection._search.GridSearchCV",
+    "sklearn.model_selection._search.RandomizedSearchCV",
+    "sklearn.model_selection._split.GroupKFold",
+    "sklearn.model_selection._split.GroupShuffleSplit",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.PredefinedSplit",
+    "sklearn.model_selection._split.RepeatedStratifiedKFold",
+    "sklearn.model_selection._split.ShuffleSplit",
+    "sklearn.model_selection._split.StratifiedGroupKFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.model_selection._split.StratifiedShuffleSplit",
+    "sklearn.pipeline.Pipeline",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
+}
+_METRICS = {
+    f"sklearn.metrics.{module}.{name}"
+    for module, names in {
+        "_classification": (
+            "accuracy_score balanced_accuracy_score brier_score_loss cohen_kappa_score f1_score "
+            "fbeta_score jaccard_score log_loss matthews_corrcoef precision_score recall_score"
+        ),
+        "_ranking": "average_precision_score roc_auc_score",
+    }.items()
+    for name in names.split()
+}
+_SCALARS = {"numpy.bool", "numpy.bool_", "numpy.str_"} | {
+    f"numpy.{kind}{bits}"
+    for kind, sizes in {
+        "float": (16, 32, 64),
+        "int": (8, 16, 32, 64),
+        "uint": (8, 16, 32, 64),
+    }.items()
+    for bits in sizes
+}
+_KEY_TYPES = _SCALARS - {"numpy.bool", "numpy.bool_"} | {
+    f"builtins.{name}" for name in ("str", "int", "float")
+}
+_BIT_GENERATORS = {"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"}
+
+#: All names that skops is told to trust, beside plain values.
+ALLOWED = sorted(_OBJECTS | _METRICS | _KEY_TYPES)
+
+# Files of other protocols of skops are read by other rules than those that are looked at here.
+_PROTOCOL = 2
+_KEYS = {
+    "__class__", "__module__", "__loader__", "__id__", "content", "key_types", "is_json", "type",
+    "shape", "file", "protocol", "_skops_version",
+}  # fmt: skip
+
+# What each kind of node of skops may be of. Other kinds (methods, partials, operators, what
+# __reduce__ gives) are refused: they call things.
+_NODES = {
+    "DictNode": {"builtins.dict"},
+    "FunctionNode": _METRICS,
+    "JsonNode": {"builtins.str"},
+    "ListNode": {"builtins.list"},
+    "MaskedArrayNode": {"numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray"},
+    "NdArrayNode": _SCALARS | {"numpy.ndarray"},
+    "ObjectNode": _OBJECTS,
+    "RandomGeneratorNode": {"numpy.random._generator.Generator"},
+    "RandomStateNode": {"numpy.random.mtrand.RandomState"},
+    "SetNode": {"builtins.set"},
+    "TupleNode": {"builtins.tuple"},
+    "TypeNode": _KEY_TYPES,
+}
+
+
+def audit_pipeline(content: bytes) -> None:
+    """Refuse a pipeline saved by skops that holds anything but data and the classes above.
+
+    Parameters
+    ----------
+    content : bytes
+        What skops wrote.
+
+    Raises
+    ------
+    Refusal
+        It names what is not allowed.
+    """
+    members = read_stored(content, "pipeline")
+    if _SCHEMA not in members:
+        raise Refusal(f"its pipeline has no {_SCHEMA!r}")
+    schema = read_json(members.pop(_SCHEMA), "the schema of its pipeline")
+    if not isinstance(schema, dict) or schema.get("protocol") != _PROTOCOL:
+        raise Refusal(f"its pipeline is not of protocol {_PROTOCOL} of skops")
+    for name, array in members.items():
+        if not _ARRAY.fullmatch(name):
+            raise Refusal(f"its pipeline has a member {name!r} that is no array")
+        _check_array(name, array)
+    seen: dict[int, tuple[str, str]] = {}
+    waiting = [(schema, "the model")]
+    while waiting:
+        node, where = waiting.pop()
+        try:
+            waiting += _children(node, where, members.keys(), seen)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Refusal(f"its pipeline is not as skops writes it, at {where}") from error
+
+
+def _children(
+    node: Any, where: str, arrays: Any, seen: dict[int, tuple[str, str]]
+) -> list[tuple[Any, str]]:
+    """Check one node of the tree, and give those below it."""
+    if extra := node.keys() - _KEYS:
+        raise ValueError(extra)
+    kind, name = node["__loader__"], f"{node['__module__']}.{node['__class__']}"
+    if kind not in _NODES or name not in _NODES[kind]:
+        what = "" if kind in ("ObjectNode", "TypeNode", "FunctionNode") else f" (as a {kind})"
+        raise Refusal(f"{where} holds {name}{what}, which is none of what a model file may hold")
+    # skops takes a second node of the same number for the first, whatever else it says.
+    if seen.setdefault(node["__id__"], (kind, name)) != (kind, name):
+        raise Refusal(f"its pipeline gives two things the number {node['__id__']}, at {where}")
+    if kind in ("TypeNode", "FunctionNode"):
+        return []
+    content = node.get("content")
+    if kind == "JsonNode":
+        value = json.loads(content)
+        if not isinstance(value, str | int | float | bool | None):
+            raise ValueError(value)
+        return []
+    if kind == "DictNode":
+        types = node["key_types"]
+        if len(types["content"]) != len(content) or types["__loader__"] != "ListNode":
+            raise Refusal(f"{where} has keys that are the same once they are text")
+        children = [(value, f"{where}.{key}") for key, value in content.items()]
+        keys = [(value, f"the type of a key of {where}") for value in types["content"]]
+        if any(key["__loader__"] != "TypeNode" for key, _ in keys):
+            raise ValueError(keys)
+        return [*children, *keys, (types, where)]
+    if kind in ("ListNode", "TupleNode", "SetNode"):
+        return [(value, f"{where}[{row}]") for row, value in enumerate(content)]
+    if kind == "NdArrayNode":
+        if node["type"] == "numpy":
+            if node["file"] not in arrays:
+                raise Refusal(f"its pipeline misses the array {node['file']!r}, of {where}")
+            return []
+        return [*((value, f"{where}[...]") for value in content), (node["shape"], where)]
+    if kind == "MaskedArrayNode":
+        return [(content["data"], where), (content["mask"], where)]
+    if kind == "RandomGeneratorNode":
+        state = content["bit_generator"]
+        generator = json.loads(state["content"]["bit_generator"]["content"])
+        if generator not in _BIT_GENERATORS:
+            raise Refusal(f"{where} holds a generator of numpy.random.{generator}, which is none")
+        return [(state, where), (content["seed_seq"], where)]
+    return [] if content is None else [(content, where)]
+
+
+def _check_array(name: str, content: bytes) -> None:
+    """Make sure that an array is of plain values, and not larger than its bytes."""
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}
+        read[2, 0] = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read[version](file)
+    except (ValueError, KeyError) as error:
+        raise Refusal(f"its array {name!r} is none that numpy wrote: {error}") from error
+    if dtype.hasobject:
+        raise Refusal(f"its array {name!r} holds objects, which are pickles")
+    if dtype.kind not in "biufUS":
+        raise Refusal(f"its array {name!r} holds values of the type {dtype}")
+    if any(length < 0 for length in shape):
+        raise Refusal(f"its array {name!r} has the shape {shape}")
+    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise Refusal(f"its array {name!r} is not as large as its shape {shape} says")
+
+
+# Layers of `build_convnet`: what of their configuration is as it always is.
+_CONVOLUTION = {
+    "strides": [1, 1], "padding": "valid", "dilation_rate": [1, 1], "groups": 1,
+    "data_format": "channels_last", "use_bias": True,
+}  # fmt: skip
+_POOLING = {
+    "pool_size": [2, 2], "strides": [2, 2], "padding": "valid", "data_format": "channels_last",
+}  # fmt: skip
+_LAYERS: dict[str, dict[str, Any]] = {
+    "InputLayer": {"sparse": False, "ragged": False},
+    "Reshape": {},
+    "ZeroPadding1D": {},
+    "Dense": {"use_bias": True},
+    "Conv2D": _CONVOLUTION,
+    "AveragePooling2D": _POOLING,
+    "MaxPooling2D": _POOLING,
+    "Flatten": {},
+}
+_MODULES = {
+    "Sequential": "keras",
+    "DTypePolicy": "keras",
+    "GlorotUniform": "keras.initializers",
+    "Zeros": "keras.initializers",
+} | dict.fromkeys(_LAYERS, "keras.layers")
+_WORDS = {
+    "float32", "mixed_bfloat16", "bfloat16", "relu", "sigmoid", "softmax", "valid",
+    "channels_last",
+}  # fmt: skip
+_NAME = re.compile(r"[a-z0-9_]{1,64}")
+_PARTS = {
+    "module", "class_name", "config", "registered_name", "build_config", "compile_config",
+    "shared_object_id",
+}  # fmt: skip
+
+
+def audit_network(content: bytes) -> None:
+    """Refuse a Keras file that is not of such a network as `build_convnet` makes.
+
+    Keras' own `safe_mode` has been got round before; it is not relied on.
+
+    Parameters
+    ----------
+    content : bytes
+        A ``.keras`` file.
+
+    Raises
+    ------
+    Refusal
+        It names what is not allowed.
+    """
+    members = read_stored(content, "network")
+    if members.keys() != _NETWORK_MEMBERS:
+        odd = sorted(members.keys() ^ _NETWORK_MEMBERS)
+        raise Refusal(f"its network has other members than Keras writes for one: {odd[0]!r}")
+    config = read_json(members["config.json"], "the configuration of its network")
+    try:
+        _check_config(config, "the network")
+        if config["class_name"] != "Sequential":
+            raise Refusal(f"its network is a {config['class_name']}, no Sequential")
+        n_weights = _count_weights(config["config"]["layers"])
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise Refusal("the configuration of its network is not as Keras writes it") from error
+    try:
+        n_values = _count_values(members["model.weights.h5"])
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise Refusal(
+            f"the weights of its network are no HDF5 file that can be read: {error}"
+        ) from error
+    if n_values != n_weights:
+        raise Refusal(f"its network has {n_weights:,} weights, but {n_values:,} values are kept")
+
+
+def _check_config(value: Any, where: str) -> None:
+    """Look through a configuration for anything but plain values and the classes above."""
+    if isinstance(value, dict):
+        if "class_name" in value:
+            _check_class(value, where)
+        elif "module" in value or "registered_name" in value:
+            raise Refusal(f"{where} holds an object without a class")
+        for key, part in value.items():
+            if key in ("module", "class_name", "registered_name"):
+                continue
+            if key == "name" and isinstance(part, str) and _NAME.fullmatch(part):
+                continue
+            _check_config(part, f"{where}.{key}")
+    elif isinstance(value, list):
+        for part in value:
+            _check_config(part, where)
+    elif isinstance(value, str):
+        if value not in _WORDS:
+            raise Refusal(f"{where} is {value!r}, which is none of what a network here has")
+    elif not isinstance(value, int | float | None):
+        raise TypeError(value)
+
+
+def _check_class(value: dict[str, Any], where: str) -> None:
+    name, module, registered = value["class_name"], value.get("module"), value["registered_name"]
+    if name in ("Lambda", "__lambda__"):
+        raise Refusal(f"{where} holds a Lambda layer, which runs code of the file's author")
+    if registered is not None or (name in _MODULES and module != _MODULES[name]):
+        raise Refusal(
+            f"{where} holds a custom object, {module}.{name} ({registered}): only the layers of "
+            "build_convnet are loaded"
+        )
+    if name not in _MODULES:
+        raise Refusal(f"{where} holds a {module}.{name}, which build_convnet never makes")
+    if value.get("compile_config"):
+        raise Refusal(f"{where} has settings of training, compile_config: skcomic has its own")
+    if extra := value.keys() - _PARTS:
+        raise Refusal(f"{where} has a part {sorted(extra)[0]!r}, which skcomic never saves")
+    for key, usual in _LAYERS.get(name, {}).items():
+        if value["config"][key] != usual:
+            raise Refusal(f"{where} has a {name} with {key}={value['config'][key]}, not {usual}")
+
+
+def _count_weights(layers: list[dict[str, Any]]) -> int:
+    """Follow the shape of an image through the layers, and count what they want of weights."""
+    n_weights = 0
+    shape: list[int] = []
+    for layer in layers:
+        name, config = layer["class_name"], layer["config"]
+        if name == "InputLayer":
+            shape = config["batch_shape"][1:]
+        elif name == "Reshape":
+            if math.prod(shape) != math.prod(config["target_shape"]):
+                raise Refusal(f"its network reshapes {shape} to {config['target_shape']}")
+            shape = config["target_shape"]
+        elif name == "ZeroPadding1D":
+            shape = [shape[0] + sum(config["padding"]), *shape[1:]]
+        elif name == "Dense":
+            n_weights += (shape[-1] + 1) * config["units"]
+            shape = [*shape[:-1], config["units"]]
+        elif name == "Conv2D":
+            height, width = config["kernel_size"]
+            n_weights += (height * width * shape[2] + 1) * config["filters"]
+            shape = [shape[0] - height + 1, shape[1] - width + 1, config["filters"]]
+        elif name == "Flatten":
+            shape = [math.prod(shape)]
+        elif name in _LAYERS:  # pooling
+            shape = [shape[0] // 2, shape[1] // 2, shape[2]]
+        else:
+            raise Refusal(f"its network has a layer that is a {name}")
+        if not all(type(length) is int and length > 0 for length in shape):
+            raise Refusal(f"its network has a {name} that gives the shape {shape}")
+    return n_weights
+
+
+def _count_values(content: bytes) -> int:
+    """Count the numbers in an HDF5 file that holds nothing else."""
+    import h5py
+
+    n_values = 0
+    with h5py.File(io.BytesIO(content), "r") as file:
+        waiting: list[tuple[Any, int]] = [(file, 0)]
+        n_seen = 0
+        while waiting:
+            group, depth = waiting.pop()
+            for name in group:
+                n_seen += 1
+                if depth > 8 or n_seen > 10_000:
+                    raise Refusal("the weights of its network are nested without end")
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise Refusal(f"the weights of its network have a link, {name!r}")
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    waiting.append((item, depth + 1))
+                else:
+                    n_values += _check_dataset(item, name)
+    return n_values
+
+
+def _check_dataset(item: Any, name: str) -> int:
+    import h5py
+
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu":
+        raise Refusal(f"the weights of its network hold {name!r}, which is no array of numbers")
+    plan = item.id.get_create_plist()
+    if item.is_virtual or plan.get_external_count():
+        raise Refusal(f"the weights of its network take {name!r} from another file")
+    if plan.get_layout() == h5py.h5d.CHUNKED or plan.get_nfilters():
+        raise Refusal(f"the weights of its network hold {name!r} compressed or in chunks")
+    if item.shape is None or item.id.get_storage_size() != item.nbytes:
+        raise Refusal(f"the weights of its network state a larger {name!r} than they hold")
+    return int(item.size)
