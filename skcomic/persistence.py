@@ -178,6 +178,7 @@ def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
 
 
 def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
+    # In this order: skops looks through all modules that there are, and TensorFlow has thousands.
     import skops.io
 
     from skcomic._tensorflow import keras

@@ -29,7 +29,7 @@ def main() -> None:
             vectorize__size=12,
             classify__first_units=4,
             classify__filters=4,
-            classify__epochs=5,
+            classify__epochs=40,
             classify__batch_size=6,
             classify__learning_rate=0.02,
             classify__random_state=0,
