@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from skcomic._audit import ALLOWED, audit_network, audit_pipeline
+from skcomic._audit_network import audit_network
+from skcomic._audit_pipeline import ALLOWED, audit_pipeline
 from skcomic._version import __version__
 from skcomic.folder import write_whole
 from skcomic.images import PathLike

@@ -13,8 +13,8 @@ import skcomic
 ROOMS = (
     "_version", "folder", "_estimator", "images", "cache", "catalogue", "datasets", "vectorizer",
     "_tensorflow", "convnet", "_training", "classifier", "progress", "search", "modelfile",
-    "_audit", "persistence", "prediction", "card", "results", "study", "displays", "report",
-    "cli", "__main__",
+    "_audit_network", "_audit_pipeline", "persistence", "prediction", "card", "results", "study",
+    "displays", "report", "cli", "__main__",
 )  # fmt: skip
 
 
