@@ -62,7 +62,7 @@ def test_answers_are_those_of_the_pipeline(pipeline: Pipeline, faces: pd.DataFra
 def test_a_threshold_around_the_pipeline_counts(pipeline: Pipeline, faces: pd.DataFrame) -> None:
     paths = faces.path.tolist()
     model = FixedThresholdClassifier(
-        FrozenEstimator(pipeline), threshold=0.999, pos_label="faces"
+        FrozenEstimator(pipeline), threshold=1.01, pos_label="faces"
     ).fit(faces.path, faces.label)
     answers = list(predict_files(model, paths))
     assert {answer.label for answer in answers} == {"comics"} == set(model.predict(paths))
