@@ -186,9 +186,8 @@ def test_parameters_that_came_later_have_their_defaults(file: Path, tmp_path: Pa
         vectorizer = tree["content"]["content"]["steps"]["content"][0]["content"][1]["content"]
         del vectorizer["content"]["resample"], vectorizer["key_types"]["content"][0]
 
-    assert load(repacked(file, PIPELINE, schema(make_older), tmp_path / "older"))[
-        "vectorize"
-    ].get_params() == {"size": 12, "resample": "box", "n_jobs": None, "cache": None}
+    vectorizer = load(repacked(file, PIPELINE, schema(make_older), tmp_path / "older"))[0]
+    assert vectorizer.get_params()["resample"] == "box"
 
 
 def test_what_cannot_be_saved_is_named_and_nothing_is_written(
