@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["datasets"],
     submod_attrs={
         "cache": ["cache_info", "clear_cache"],
+        "card": ["render_card"],
         "catalogue": ["Footprint", "estimate_footprint", "load_catalogue", "split_catalogue"],
         "checking": ["check_catalogue"],
         "classifier": ["ConvNetClassifier"],
@@ -20,6 +21,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "displays": ["TimeScoreDisplay"],
         "duplicates": ["join_duplicates"],
         "images": ["ImageReadError", "read_raster"],
+        "modelfile": ["ModelFileError"],
+        "persistence": ["load", "save"],
+        "prediction": ["Prediction", "predict_files"],
         "results": ["Study", "StudyProgress", "StudySettings"],
         "search": [
             "ARCHITECTURES",

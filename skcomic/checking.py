@@ -45,8 +45,6 @@ FORMATS_OF_EXTENSIONS = {
     ".tiff": "TIFF",
     ".webp": "WEBP",
 }
-# JPEG with a second picture in it, as telephones write it: no animation.
-_TWO_PICTURES = "MPO"
 
 # Images that one thread examines at a time.
 _BATCH = 32
@@ -151,14 +149,13 @@ def _examine(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, np.ndar
 
 
 def _oddities(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
-    if facts.n_frames > 1 and facts.format != _TWO_PICTURES:
+    if facts.n_frames > 1:
         yield "animated", f"{facts.n_frames} frames, of which the first is used"
     if min(facts.width, facts.height) < TINY:
         yield "tiny", f"{facts.width} x {facts.height} pixels"
     extension = Path(path).suffix.lower()
-    format = "JPEG" if facts.format == _TWO_PICTURES else facts.format
-    if FORMATS_OF_EXTENSIONS.get(extension, format) != format:
-        yield "extension does not match the content", f"is a {format} image"
+    if FORMATS_OF_EXTENSIONS.get(extension, facts.format) != facts.format:
+        yield "extension does not match the content", f"is a {facts.format} image"
 
 
 def _repeated(

@@ -3,8 +3,10 @@
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 #: Where a study that was given no images draws its own.
 DRAWN = "drawn"
@@ -13,12 +15,14 @@ DRAWN = "drawn"
 CACHE = "cache"
 
 CANDIDATES, SIZES, NUMBERS, PAGE = "candidates.csv", "sizes.csv", "study.json", "report.html"
-QUARANTINE = "quarantine.csv"
+QUARANTINE, MODEL, CARD = "quarantine.csv", "model.skcomic", "card.md"
 SEARCH_FIGURE, SIZES_FIGURE = "figures/search.png", "figures/sizes.png"
 
 # Written before anything else; a folder without it is not taken for a study's.
 _MARK = "settings.json"
-_PARTS = (QUARANTINE, CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, NUMBERS, PAGE)
+_PARTS = (
+    QUARANTINE, CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, NUMBERS, PAGE, MODEL, CARD,
+)  # fmt: skip
 
 
 def claim_folder(
@@ -119,16 +123,40 @@ def write_whole(path: Path, content: str | bytes) -> None:
     OSError
         If it cannot be written; it names the file. A former file is still there.
     """
-    if isinstance(content, str):
-        content = content.encode()
+    with written_whole(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write bit by bit, which appears whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file; a former one is replaced at the end, unless an error ends the writing.
+
+    Yields
+    ------
+    file : binary file
+        Beside it, under another name.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; it names the file. A former file is still there.
+    """
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             temporary = Path(file.name)
-            file.write(content)
+            yield file
         temporary.chmod(0o644)
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        of_writing = {None, str(temporary)} if temporary else {getattr(error, "filename", None)}
+        if not isinstance(error, OSError) or error.filename not in of_writing:
+            raise  # of what the caller does meanwhile
         raise OSError(error.errno, f"cannot write it: {error.strerror}", str(path)) from error

@@ -5,9 +5,12 @@ import io
 import json
 from pathlib import Path
 
+from skcomic.card import render_card
 from skcomic.displays import TimeScoreDisplay
 from skcomic.folder import (
     CANDIDATES,
+    CARD,
+    MODEL,
     NUMBERS,
     PAGE,
     QUARANTINE,
@@ -16,6 +19,7 @@ from skcomic.folder import (
     SIZES_FIGURE,
     write_whole,
 )
+from skcomic.persistence import save
 from skcomic.results import Study
 
 _DOTS_PER_INCH = 150
@@ -31,8 +35,8 @@ def write_study(study: Study, out: Path) -> None:
     out : Path
         A folder from `claim_folder`. ``quarantine.csv`` (if images may be left out),
         ``candidates.csv``, ``sizes.csv`` and the figures are written as soon as their stage is
-        over, ``study.json`` and ``report.html`` when the
-        study is. Each file appears whole or not at all.
+        over, ``study.json``, ``report.html``, ``model.skcomic`` and ``card.md`` when the study
+        is. Each file appears whole or not at all.
 
     Raises
     ------
@@ -55,6 +59,8 @@ def write_study(study: Study, out: Path) -> None:
     if study.test is not None:
         write_whole(out / PAGE, _render(study, pictures))
         write_whole(out / NUMBERS, json.dumps(study.to_dict(), indent=1, allow_nan=False))
+        save(study.pipeline, out / MODEL, about=study.to_dict())
+        write_whole(out / CARD, render_card(out / MODEL))
 
 
 def _draw(display: TimeScoreDisplay) -> bytes:

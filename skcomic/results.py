@@ -111,7 +111,8 @@ class Study:
         (`f_score_share`) by going `from_size`, the largest, `to_size`: the chosen size, or
         the cheapest where the largest was chosen.
     test : dict
-        `net`, `n` images, `precision`, `recall` and `f_score` of the last fit.
+        `net`, `n` images, `precision`, `recall`, `f_score` and `confusion` (a row for each
+        true class) of the last fit.
     baselines : list of dict
         The same for classifiers without a network, and their `cpu_seconds`.
     pipeline : Pipeline

@@ -12,6 +12,7 @@ import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
@@ -259,7 +260,6 @@ class _Runner:
                 start = time.perf_counter()
                 pipeline = method(pipeline, split)
                 self._end_stage(start)
-        self.study.pipeline = pipeline.set_params(vectorize__cache=None)
         return self.study
 
     def _split(self) -> Bunch:
@@ -393,7 +393,9 @@ class _Runner:
         def scores(classifier: Any) -> dict[str, Any]:
             predicted = classifier.predict(test_rows)
             classes, positive = classifier.classes_, self.settings.positive
-            return score_labels(split.test.label, predicted, classes, positive)
+            confusion = confusion_matrix(split.test.label, predicted, labels=classes).tolist()
+            scores = score_labels(split.test.label, predicted, classes, positive)
+            return {**scores, "confusion": confusion}
 
         name = f"{self.study.chosen_net}_{self.study.chosen_size}"
         n_test = len(split.test)
@@ -411,6 +413,7 @@ class _Runner:
                 {"net": type(baseline).__name__, "n": n_test, **scores(baseline)}
                 | {"cpu_seconds": cpu}
             )
+        self.study.pipeline = pipeline.set_params(vectorize__cache=None)
         return pipeline
 
     def _held_out(self, train: pd.DataFrame, validation: pd.DataFrame) -> dict[str, Any]:

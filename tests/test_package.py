@@ -13,7 +13,9 @@ import skcomic
 ROOMS = (
     "_version", "folder", "_estimator", "_opening", "images", "cache", "duplicates", "catalogue",
     "checking", "datasets", "vectorizer", "_tensorflow", "convnet", "_training", "classifier",
-    "workers", "progress", "search", "results", "study", "displays", "report", "cli", "__main__",
+    "workers", "progress", "search", "modelfile", "_audit_network", "_audit_pipeline",
+    "persistence", "prediction", "card", "results", "study", "displays", "report", "cli",
+    "__main__",
 )  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from skcomic import Study, TimeScoreDisplay, run_study
+from skcomic import Study, TimeScoreDisplay, load, run_study
 from skcomic.folder import begin_parts, claim_folder, finished_parts
 from skcomic.report import write_study
 
@@ -38,11 +39,13 @@ def test_parts_are_written_as_their_stage_ends(stages: dict[str, Study], tmp_pat
     assert written[0] == set()
     assert written[1] == {"candidates.csv", "figures/search.png"}
     assert written[2] == written[1] | {"sizes.csv", "figures/sizes.png"}
-    assert written[3] == written[2] | {"study.json", "report.html"}
+    assert written[3] == written[2] | {"study.json", "report.html", "model.skcomic", "card.md"}
     assert not list(tmp_path.rglob(".*"))  # no temporary file is left
 
 
-def test_files_hold_the_numbers(stages: dict[str, Study], tmp_path: Path) -> None:
+def test_files_hold_the_numbers(
+    stages: dict[str, Study], faces: pd.DataFrame, tmp_path: Path
+) -> None:
     study = stages["test"]
     claim_folder(tmp_path, SETTINGS)
     write_study(study, tmp_path)
@@ -58,6 +61,13 @@ def test_files_hold_the_numbers(stages: dict[str, Study], tmp_path: Path) -> Non
     for text in (study.test["net"], "LogisticRegression", "data:image/png;base64,", "16 images"):
         assert text in page
     assert f"{study.test['f_score']:.4f}" in page
+    card = (tmp_path / "card.md").read_text()
+    assert f"| {study.test['net']} | {study.test['precision']:.4f} |" in card
+    assert "48 images of 2 classes, 24 pairs" in card
+    right = sum(study.test["confusion"][i][i] for i in range(2))
+    assert f" | {right / 16:.4f} | " in card
+    probabilities = load(tmp_path / "model.skcomic").predict_proba(faces.path)
+    assert np.array_equal(probabilities, study.pipeline.predict_proba(faces.path))
 
 
 def test_displays_come_from_the_study(stages: dict[str, Study]) -> None:

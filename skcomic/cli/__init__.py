@@ -1,6 +1,6 @@
 """The command line: every option is an argument of a public function."""
 
-from skcomic.cli import data, study  # each adds its commands
+from skcomic.cli import data, models, study  # each adds its commands
 from skcomic.cli._app import app
 
-__all__ = ["app", "data", "study"]
+__all__ = ["app", "data", "models", "study"]

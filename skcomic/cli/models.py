@@ -1,0 +1,139 @@
+"""``skcomic predict`` and ``skcomic card``: what a saved model says of images, and of itself."""
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from skcomic.cli._app import app, plain_errors
+from skcomic.folder import written_whole
+
+_STDIN = "-"
+_CLOSED_PIPE = 141  # as of a program that SIGPIPE ends
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model file, such as model.skcomic.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Images, folders of them, patterns in quotes; - for a list on standard input, "
+            "one path a line."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="CSV file for the answers; default: standard output.")
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="How many images are answered at a time.")
+    ] = 256,
+    jobs: Annotated[int, typer.Option(help="Threads that decode; -1: one on each core.")] = -1,
+) -> None:
+    """Classify images: a CSV with a row for each; exit code 1 if some cannot be read."""
+    n_bad = n_images = 0
+    with plain_errors():
+        # What can be wrong is looked at before the seconds that TensorFlow takes to load.
+        manifest = _manifest_of(model, paths)
+        if out is not None and out.exists() and out.samefile(model):
+            raise ValueError(f"--out {str(out)!r} is the model; name another file")
+        found = _find(paths)
+        with _table(out) as table:
+            rows = csv.writer(table, lineterminator="\n")
+            classes = [f"probability_{label}" for label in manifest["classes"]]
+            rows.writerow(["path", "label", *classes, "error"])
+
+            from skcomic.persistence import load
+            from skcomic.prediction import predict_files
+
+            nothing = [""] * len(classes)
+            for row in predict_files(load(model), found, batch_size=batch_size, n_jobs=jobs):
+                told = nothing if row.probabilities is None else [*map(str, row.probabilities)]
+                rows.writerow([row.path, "" if row.error else row.label, *told, row.error])
+                n_images += 1
+                n_bad += bool(row.error)
+                if n_images % batch_size == 0:
+                    table.flush()
+    if n_bad:
+        typer.echo(f"skcomic: {n_bad} of {n_images} images cannot be read", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(help="A model file, such as model.skcomic.")],
+) -> None:
+    """Print what a model is, what it was trained on, how good it is and where its limits are."""
+    with plain_errors():
+        from skcomic.card import render_card
+
+        typer.echo(render_card(model), nl=False)
+
+
+def _manifest_of(model: Path, paths: list[str]) -> dict[str, Any]:
+    from skcomic.modelfile import ModelFileError, read_manifest
+
+    try:
+        return read_manifest(model)
+    except ModelFileError as error:
+        for path in paths:
+            try:
+                read_manifest(path)
+            except ModelFileError:
+                continue
+            raise ValueError(
+                f"{path!r} is the model file, and the first: skcomic predict {path} {model}"
+            ) from error
+        raise
+
+
+def _find(paths: list[str]) -> Iterator[str]:
+    """List all images; what stands for none is a mistake that is told at once."""
+    from skcomic.prediction import find_images
+
+    parts: list[Iterable[str]] = []
+    for path in paths:
+        if path == _STDIN:
+            parts.append(_lines(sys.stdin.buffer))
+            continue
+        images = find_images(path)
+        first = next(images, None)
+        if first is None:
+            raise ValueError(
+                f"found no images in {path!r}; give image files, a folder of them, a pattern in "
+                "quotes, or - for a list on standard input"
+            )
+        parts += [[first], images]
+    return chain.from_iterable(parts)
+
+
+def _lines(file: IO[bytes]) -> Iterator[str]:
+    for line in file:
+        if path := line.rstrip(b"\r\n"):
+            yield os.fsdecode(path)
+
+
+@contextmanager
+def _table(out: Path | None) -> Iterator[IO[str]]:
+    """Give a text file whose names of files come out byte by byte as they went in."""
+    as_text: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    if out is not None:
+        with written_whole(out) as file:
+            table = io.TextIOWrapper(file, **as_text)
+            try:
+                yield table
+            finally:
+                table.detach()  # writes what is left, and leaves the file open
+        return
+    try:
+        with open(sys.stdout.fileno(), "w", closefd=False, **as_text) as table:
+            yield table
+    except BrokenPipeError:
+        raise typer.Exit(_CLOSED_PIPE) from None
