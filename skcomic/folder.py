@@ -1,6 +1,7 @@
 """The folder of a study's results: claimed before any work, written to whole files at a time."""
 
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -103,7 +104,7 @@ def finished_parts(out: Path) -> list[str]:
     return [name for name in _PARTS if (out / name).exists()]
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes, *, through_power_cut: bool = True) -> None:
     """Write a file whole or not at all.
 
     Parameters
@@ -112,6 +113,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
         The file; a former one is replaced once the new one is complete.
     content : str or bytes
         What is written; text as UTF-8.
+    through_power_cut : bool, default=True
+        Whether to wait until the disk has it (some 10 ms), so that the file is whole after a
+        power cut too. False: after one, it may be empty.
 
     Raises
     ------
@@ -125,6 +129,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             temporary = Path(file.name)
             file.write(content)
+            if through_power_cut:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:

@@ -12,8 +12,8 @@ import skcomic
 # From the ground up: a room imports only rooms before it.
 ROOMS = (
     "_version", "folder", "_estimator", "images", "cache", "catalogue", "datasets", "vectorizer",
-    "_tensorflow", "convnet", "_training", "classifier", "progress", "search", "results",
-    "study", "displays", "report", "cli", "__main__",
+    "checkpoints", "supervision", "_tensorflow", "convnet", "_training", "classifier", "progress",
+    "search", "results", "study", "displays", "report", "cli", "__main__",
 )  # fmt: skip
 
 
