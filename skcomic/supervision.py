@@ -142,6 +142,8 @@ def outliving_workers(evaluate: Callable[..., Any], folder: PathLike | None) -> 
                     n_deaths_without_mark += 1
                     if n_deaths_without_mark == _MOST_DEATHS:
                         raise
+                # scikit-learn's callbacks (since 1.9) must take the same tasks once more.
+                getattr(kwargs.get("callback_ctx"), "_children_map", {}).clear()
 
     return evaluate_again
 
