@@ -200,7 +200,7 @@ class TimeLimit(keras.callbacks.Callback):
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self.is_over = False
-        self._timer = threading.Timer(max(seconds, 0), self._stop)
+        self._timer = threading.Timer(min(max(seconds, 0), threading.TIMEOUT_MAX), self._stop)
         self._timer.daemon = True
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002

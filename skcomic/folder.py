@@ -109,6 +109,9 @@ def claim_folder(
     if (out / DRAWN).exists():
         shutil.rmtree(out / DRAWN)
     (out / "figures").mkdir(parents=True, exist_ok=True)
+    for name in (*_PARTS, _MARK):  # what a study was writing when it was killed
+        for left_over in (out / name).parent.glob(f".{Path(name).name}-*"):
+            left_over.unlink()
     if not (out / _MARK).exists():
         write_whole(out / _MARK, json.dumps(settings, indent=1))
 
@@ -241,7 +244,9 @@ def write_whole(path: Path, content: str | bytes, *, through_power_cut: bool = T
         content = content.encode()
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}-", delete=False
+        ) as file:
             temporary = Path(file.name)
             file.write(content)
             if through_power_cut:

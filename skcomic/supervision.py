@@ -8,6 +8,7 @@ during which a process dies then once more is given up.
 
 import fcntl
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -39,6 +40,7 @@ class SupervisedFolder(os.PathLike[str]):
         self.folder = os.fspath(folder)
         self.marks = marks
         self.parent = os.getpid()
+        self.machine = platform.node()
 
     def __fspath__(self) -> str:
         return self.folder
@@ -105,7 +107,7 @@ def is_orphan(folder: PathLike | None) -> bool:
     """Tell whether this is a worker whose search was killed: nobody waits for it any more."""
     if not isinstance(folder, SupervisedFolder) or not folder.marks.is_dir():
         return False
-    return not _is_alive(folder.parent)
+    return folder.machine == platform.node() and not _is_alive(folder.parent)
 
 
 def outliving_workers(evaluate: Callable[..., Any], folder: PathLike | None) -> Callable[..., Any]:
