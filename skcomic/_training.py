@@ -1,9 +1,12 @@
 """What surrounds the training of one network: its turn, its seed, its hold-out, its callbacks."""
 
 import logging
+import math
+import os
 import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,11 +17,13 @@ from sklearn.utils import check_random_state
 
 from skcomic._tensorflow import keras, tensorflow, tf_get_seed, tf_set_seed
 from skcomic.catalogue import deal_out_pairs
+from skcomic.checkpoints import FitStore, TrainingState
 
 _LARGEST_SEED = np.iinfo(np.int32).max
 _MOST_STEPS = 32
 _WORTH_A_LOOP = 48  # batches: each then takes 3 ms less
 _OF_BATCHES = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_SECONDS_BETWEEN_BACKUPS = 10.0
 _TURN = threading.RLock()
 
 
@@ -116,8 +121,12 @@ def set_steps_per_execution(
         model.train_function = None  # is compiled for a number of steps
 
 
-def shuffled_batches(parts: tuple[np.ndarray, ...], batch_size: int, seed: int) -> Any:
+def shuffled_batches(
+    parts: tuple[np.ndarray, ...], batch_size: int, seed: int, n_seen: int = 0
+) -> Any:
     """Give batches without end, in another order after each time that all images were seen.
+
+    Those of the first `n_seen` times are passed over, before any row is copied.
 
     Keras would make such a dataset of arrays by itself, but start it anew for each epoch: 30 ms,
     and with 160 images of 64x64 pixels one second in eight.
@@ -125,13 +134,13 @@ def shuffled_batches(parts: tuple[np.ndarray, ...], batch_size: int, seed: int) 
     data = tensorflow.data
     tensors = tuple(tensorflow.convert_to_tensor(part) for part in parts)
     order = data.Dataset.range(len(parts[0])).shuffle(len(parts[0]), seed=seed)
-    batches = order.batch(batch_size).map(
-        lambda rows: tuple(tensorflow.gather(tensor, rows) for tensor in tensors)
-    )
+    n_batches = math.ceil(len(parts[0]) / batch_size)
+    order = order.batch(batch_size).repeat().skip(n_seen * n_batches)
+    batches = order.map(lambda rows: tuple(tensorflow.gather(tensor, rows) for tensor in tensors))
     options = data.Options()
     options.threading.private_threadpool_size = 1  # the cores are for the network
     options.autotune.enabled = False
-    return batches.repeat().prefetch(1).with_options(options)
+    return batches.prefetch(1).with_options(options)
 
 
 def hold_out(y: np.ndarray, groups: Any, fraction: float, seed: int) -> np.ndarray:
@@ -198,6 +207,115 @@ class EpochTasks(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         if self._epoch.call_on_fit_task_end(estimator=self._estimator):
             self.model.stop_training = True
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """Stops a training that takes too long, in the middle of an epoch too.
+
+    It is not told of batches, which would keep TensorFlow from going through several by itself.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.is_over = False
+        self._timer = threading.Timer(min(max(seconds, 0), threading.TIMEOUT_MAX), self._stop)
+        self._timer.daemon = True
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        self._timer.start()
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
+        self._timer.cancel()
+
+    def _stop(self) -> None:
+        self.is_over = True
+        if self.model is not None:
+            self.model.stop_training = True
+
+
+class EpochBackup(keras.callbacks.Callback):
+    """Keeps how far a training has come, now and then, so that another process can go on.
+
+    It must be the last of the callbacks, and told what the others have made of the epoch.
+
+    Parameters
+    ----------
+    store : FitStore
+        Where the state is kept.
+    history, seconds : dict
+        `history_` and `training_time_` of the epochs before this training.
+    stopper : EarlyStopping or None
+        Whose state is kept, too.
+    kept : TrainingState or None
+        What this training goes on from.
+    is_in_vain : callable
+        Tells whether nobody waits for this process any more: then it ends.
+    """
+
+    def __init__(
+        self,
+        store: FitStore,
+        history: dict[str, list[float]],
+        seconds: dict[str, float],
+        stopper: Any,
+        kept: TrainingState | None,
+        is_in_vain: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self.store = store
+        self.history = {name: list(values) for name, values in history.items()}
+        self.seconds = seconds
+        self.stopper = stopper
+        self.kept = kept
+        self.is_in_vain = is_in_vain
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        self.cpu, self.wall = time.process_time(), time.perf_counter()
+        self.last_backup = self.wall
+        if self.stopper is not None and self.kept is not None:  # it has just forgotten all
+            vars(self.stopper).update(self.kept.numbers["stopper"])
+            self.stopper.best_weights = self.kept.arrays["best_weights"]
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
+        is_in_vain = self.is_in_vain()
+        since = time.perf_counter() - self.last_backup
+        if not is_last and (is_in_vain or since >= _SECONDS_BETWEEN_BACKUPS):
+            self.store.keep_unfinished(self._state(epoch + 1))
+            self.last_backup = time.perf_counter()
+        if is_in_vain:
+            os._exit(1)  # with its parent, a worker has lost all that it could report to
+
+    def _state(self, n_epochs: int) -> TrainingState:
+        state = state_of(self.model)
+        state.numbers = {
+            "history_": self.history,
+            "n_iter_": n_epochs,
+            "training_time_": {
+                "cpu_seconds": self.seconds["cpu_seconds"] + time.process_time() - self.cpu,
+                "wall_seconds": self.seconds["wall_seconds"] + time.perf_counter() - self.wall,
+            },
+        }
+        if self.stopper is not None:
+            names = ("wait", "best", "best_epoch")
+            state.numbers["stopper"] = {name: getattr(self.stopper, name) for name in names}
+            state.arrays["best_weights"] = self.stopper.best_weights
+        return state
+
+
+def state_of(model: "keras.Model") -> TrainingState:
+    """Copy the weights of a network and the variables of its optimizer."""
+    variables = [keras.ops.convert_to_numpy(each) for each in model.optimizer.variables]
+    return TrainingState({"weights": model.get_weights(), "optimizer": variables}, {})
+
+
+def set_state(model: "keras.Model", state: TrainingState) -> None:
+    """Give a network and its optimizer what `state_of` copied."""
+    model.set_weights(state.arrays["weights"])
+    for variable, value in zip(model.optimizer.variables, state.arrays["optimizer"], strict=True):
+        variable.assign(value)
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """The classifier: the network of `build_convnet` with scikit-learn's manners."""
 
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -23,7 +25,9 @@ from sklearn.utils.validation import (
 from skcomic._estimator import EstimatorMixin, Sides, visual_block, with_callbacks
 from skcomic._tensorflow import KerasClassifier, has_fast_bfloat16, keras
 from skcomic._training import (
+    EpochBackup,
     EpochTasks,
+    TimeLimit,
     create_state,
     draw_seed,
     forward_pass,
@@ -31,10 +35,15 @@ from skcomic._training import (
     released,
     retracing_unremarked,
     seeded,
+    set_state,
     set_steps_per_execution,
     shuffled_batches,
+    state_of,
 )
+from skcomic.checkpoints import FitStore, TrainingState, fit_key
 from skcomic.convnet import ImageShape, Pooling, build_convnet, count_multiply_adds, net_name
+from skcomic.images import PathLike
+from skcomic.supervision import is_orphan, marked
 
 Precision = Literal["float32", "mixed_bfloat16", "auto"]
 
@@ -42,6 +51,12 @@ _PREDICTION_BATCH = 32
 _TOPOLOGY = (
     "first_units", "pooling", "n_conv", "filters", "kernel_size", "image_shape", "precision",
 )  # fmt: skip
+# What decides no outcome, or is known to `_fit_key` by what it became.
+_NOT_IN_KEY = {
+    "callbacks", "checkpoint_dir", "class_weight", "max_seconds", "precision", "random_state",
+    "verbose", "warm_start",
+}  # fmt: skip
+_TRAINED = ("history_", "n_iter_", "training_time_", "multiply_adds_")
 
 
 class ConvNetClassifier(EstimatorMixin, KerasClassifier):
@@ -88,6 +103,13 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         share; images of one group stay together where `fit` is given groups.
     n_iter_no_change : int, default=10
         Early stopping waits for so many epochs without a lower loss.
+    max_seconds : float, default=None
+        `fit` raises an error once training has taken longer, in seconds of the clock; what it
+        waits for its turn does not count. None: it may take as long as it takes.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder that keeps fits. `fit` takes the outcome from there where the very same fit (its
+        parameters, data, seed, and versions of the libraries) was finished before, and goes on
+        from the last epoch kept where one was killed; see Notes.
     callbacks : list of keras.callbacks.Callback, default=None
         Are told of every epoch and batch of training.
     verbose : int, default=0
@@ -138,6 +160,13 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
     With `warm_start` and `partial_fit` the network is trained in several goes: `history_`,
     `n_iter_`, `training_time_` and `multiply_adds_` are of all of them.
 
+    With `checkpoint_dir`, a fit that is killed and begun again gives the weights, bit by bit, of
+    one that was not, if the number of threads is the same. Its times are those of the original
+    training, and of what was trained anew. How far it has come is kept every ten seconds, at
+    the end of an epoch. Callbacks are told of the epochs that are trained, but of none that was
+    trained before; what they hold themselves is not kept. A fit that goes on with `warm_start`
+    is not kept, and neither is `partial_fit`.
+
     Networks that are trained in threads of one process take turns, since Keras draws its
     random numbers from generators of the process.
 
@@ -178,6 +207,8 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "max_seconds": [Interval(Real, 0, None, closed="neither"), None],
+        "checkpoint_dir": [str, os.PathLike, None],
         "callbacks": [list, None],
         "verbose": ["verbose"],
         "random_state": ["random_state", np.random.Generator],
@@ -205,6 +236,8 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
+        max_seconds: float | None = None,
+        checkpoint_dir: PathLike | None = None,
         callbacks: list[Any] | None = None,
         verbose: int = 0,
         random_state: Any = None,
@@ -224,6 +257,8 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.max_seconds = max_seconds
+        self.checkpoint_dir = checkpoint_dir
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
@@ -255,9 +290,16 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         Raises
         ------
         ValueError
-            If the labels are of one class only, the rows do not fit the network, or
-            `warm_start` cannot go on from the last network.
+            If the labels are of one class only, the rows do not fit the network,
+            `warm_start` cannot go on from the last network, or `checkpoint_dir` is given but
+            no `random_state`.
+        TimeoutError
+            If training takes longer than `max_seconds`.
         """
+        if self.checkpoint_dir is not None and self.random_state is None:
+            raise ValueError(
+                "checkpoint_dir wants a random_state: fits without a seed are never the same"
+            )
         afresh = not (self.warm_start and self.__sklearn_is_fitted__())
         X, y, sample_weight, groups = self._take_in(X, y, sample_weight, groups, afresh=afresh)
         held_out = None
@@ -265,7 +307,9 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             held_out = hold_out(y, groups, self.validation_fraction, self._seed)
         with self._fit_task(X, y, n_subtasks=self.epochs) as task:
             told = [EpochTasks(self, task)] if task else []
-            return self._train(X, y, sample_weight, self.epochs, held_out, told)
+            if self.checkpoint_dir is None or not afresh:
+                return self._train(X, y, sample_weight, self.epochs, held_out, told)
+            return self._train_once(self.checkpoint_dir, X, y, sample_weight, held_out, told)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -480,6 +524,47 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
     def _codes(self, y: np.ndarray) -> np.ndarray:
         return np.searchsorted(self.classes_, y)
 
+    def _train_once(
+        self,
+        folder: PathLike,
+        X: np.ndarray,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None,
+        held_out: np.ndarray | None,
+        told: Sequence[Any],
+    ) -> "ConvNetClassifier":
+        """Train the network, unless the same fit is kept already; keep it."""
+        store = FitStore(folder, self._fit_key(X, y, sample_weight, held_out))
+        if kept := store.finished():
+            self._take_over(kept)
+            for callback in self.callbacks or []:
+                if hasattr(callback, "on_epochs_restored"):
+                    callback.on_epochs_restored(self.n_iter_)
+            return self
+        with marked(folder, store.key):
+            self._train(X, y, sample_weight, self.epochs, held_out, told, store)
+            state = state_of(self.model_)
+            state.numbers = {name: getattr(self, name) for name in _TRAINED}
+            store.keep_finished(state)
+        return self
+
+    def _fit_key(self, X: np.ndarray, y: np.ndarray, *others: np.ndarray | None) -> str:
+        parameters = self.get_params()
+        settings = {name: parameters[name] for name in parameters.keys() - _NOT_IN_KEY}
+        settings |= {
+            "class": f"{type(self).__module__}.{type(self).__qualname__}",
+            "classes": self.classes_.tolist(),
+            "precision": self.precision_,
+            "seed": self._seed,
+        }
+        return fit_key(settings, [X, self._codes(y), *others])
+
+    def _take_over(self, kept: TrainingState) -> None:
+        """Make the network what another training made of it."""
+        set_state(self.model_, kept)
+        for name in kept.numbers.keys() & set(_TRAINED):
+            setattr(self, name, kept.numbers[name])
+
     def _train(
         self,
         X: np.ndarray,
@@ -488,33 +573,47 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         n_epochs: int,
         held_out: np.ndarray | None = None,
         told: Sequence[Any] = (),
+        store: FitStore | None = None,
     ) -> "ConvNetClassifier":
-        """Train the network that is there for some more epochs."""
+        """Train the network that is there for some more epochs, less those in the store."""
+        first, seconds_before = self.n_iter_, self.training_time_["wall_seconds"]
+        kept = store.unfinished() if store else None
+        if kept:
+            self._take_over(kept)
         codes = self._codes(y)
         target = codes[:, np.newaxis] if self.n_classes_ == 2 else np.eye(self.n_classes_)[codes]
         data = X, target, sample_weight
-        callbacks, validation = [*(self.callbacks or []), *told], None
+        callbacks, validation, stopper = [*(self.callbacks or []), *told], None, None
         if held_out is not None:
             validation = tuple(part for part in _rows(held_out, *data) if part is not None)
             data = _rows(~held_out, *data)
+            stopper = keras.callbacks.EarlyStopping(
+                "val_loss", patience=int(self.n_iter_no_change), restore_best_weights=True
+            )
+            callbacks.append(stopper)
+        limit = None
+        if self.max_seconds is not None:
+            spent = self.training_time_["wall_seconds"] - seconds_before
+            limit = TimeLimit(self.max_seconds - spent)
+            callbacks.append(limit)
+        if store:
+            is_in_vain = partial(is_orphan, self.checkpoint_dir)
             callbacks.append(
-                keras.callbacks.EarlyStopping(
-                    "val_loss", patience=int(self.n_iter_no_change), restore_best_weights=True
-                )
+                EpochBackup(store, self.history_, self.training_time_, stopper, kept, is_in_vain)
             )
         self.model_.optimizer.learning_rate = self.learning_rate
-        n_images, seed = len(data[0]), self._seed + self.n_iter_
+        n_images, seed = len(data[0]), self._seed + first
         n_batches = math.ceil(n_images / self.batch_size)
         set_steps_per_execution(self.model_, n_batches, int(n_epochs), self.callbacks or [])
         arrays = tuple(part for part in data if part is not None)
         with seeded(seed), retracing_unremarked(), released(callbacks):
             cpu, wall = time.process_time(), time.perf_counter()
             history = self.model_.fit(
-                shuffled_batches(arrays, int(self.batch_size), seed),
+                shuffled_batches(arrays, int(self.batch_size), seed, self.n_iter_ - first),
                 steps_per_epoch=n_batches,
                 shuffle=False,  # the batches are shuffled already
                 initial_epoch=self.n_iter_,
-                epochs=self.n_iter_ + int(n_epochs),
+                epochs=first + int(n_epochs),
                 validation_data=validation,
                 callbacks=callbacks,
                 verbose=int(self.verbose),
@@ -525,8 +624,13 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             }
         for key, values in history.items():
             self.history_.setdefault(key, []).extend(float(value) for value in values)
-        self.multiply_adds_ += count_multiply_adds(self.model_) * n_images * len(values)
         self.n_iter_ += len(values)
+        self.multiply_adds_ += count_multiply_adds(self.model_) * n_images * (self.n_iter_ - first)
+        if limit and limit.is_over:
+            raise TimeoutError(
+                f"training took longer than {self.max_seconds} s; it was stopped in epoch "
+                f"{self.n_iter_ - first} of {n_epochs}"
+            )
         return self
 
 

@@ -109,7 +109,8 @@ class TimeScoreDisplay:
             nets = frame.net + "_" + frame["size"].astype(str)
             chosen = f"{study.chosen_net}_{study.chosen_size}"
         cost = study.settings.cost
-        return cls._from_frame(frame.assign(net=nets, cost=frame[cost]), cost, chosen)
+        frame = frame.assign(net=nets, cost=frame[cost])[frame.failure.isna()]
+        return cls._from_frame(frame, cost, chosen)
 
     @classmethod
     def from_cv_results(
@@ -153,7 +154,8 @@ class TimeScoreDisplay:
             )
         frame = pd.DataFrame({name: cv_results[key] for name, key in columns.items()})
         frame["net"] = [net_name(params) for params in cv_results["params"]]
-        return cls._from_frame(frame, cost, None if chosen is None else frame.net[chosen])
+        named = None if chosen is None else frame.net[chosen]
+        return cls._from_frame(frame.dropna(), cost, named)  # without nets that failed
 
     @classmethod
     def _from_frame(

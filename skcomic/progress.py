@@ -31,9 +31,16 @@ class EpochCounter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Count one epoch."""
+        self._count(1)
+
+    def on_epochs_restored(self, n_epochs: int) -> None:
+        """Count the epochs of a fit that was kept."""
+        self._count(n_epochs)
+
+    def _count(self, n_epochs: int) -> None:
         if self.path.exists():
             with self.path.open("ab") as file:
-                file.write(b".")
+                file.write(b"." * n_epochs)
 
     def __reduce__(self) -> tuple[type, tuple[Path]]:
         return type(self), (self.path,)  # without the model that Keras hangs on it

@@ -58,9 +58,10 @@ def write_study(study: Study, out: Path) -> None:
         write_whole(out / SIZES_FIGURE, pictures["sizes"])
     if study.test is not None:
         write_whole(out / PAGE, _render(study, pictures))
-        write_whole(out / NUMBERS, json.dumps(study.to_dict(), indent=1, allow_nan=False))
         save(study.pipeline, out / MODEL, about=study.to_dict())
         write_whole(out / CARD, render_card(out / MODEL))
+        # Last of all: a study whose numbers are there is finished.
+        write_whole(out / NUMBERS, json.dumps(study.to_dict(), indent=1, allow_nan=False))
 
 
 def _draw(display: TimeScoreDisplay) -> bytes:

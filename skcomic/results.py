@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
@@ -99,7 +100,8 @@ class Study:
     candidates : DataFrame
         One row per net of the search: `net`, `first_units`, `pooling`, `n_conv`, `size`,
         `epochs`, `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
-        `multiply_adds`, `parameters`. A search by halving has rows of fewer epochs first.
+        `multiply_adds`, `parameters`, `failure`. A search by halving has rows of fewer epochs
+        first. A net that failed has no scores and costs, and `failure` tells why.
     chosen_net : str
         Such as ``16_max_1``.
     sizes : DataFrame
@@ -245,4 +247,5 @@ class StudyProgress:
 
 
 def _records(frame: pd.DataFrame | None) -> list[dict[Hashable, Any]] | None:
-    return None if frame is None else frame.to_dict(orient="records")
+    """Make rows of plain data; what a net that failed has not is None."""
+    return None if frame is None else frame.astype(object).replace(np.nan, None).to_dict("records")

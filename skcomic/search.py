@@ -1,13 +1,17 @@
 """The search for a net: balanced candidates, and the cheapest among the best."""
 
 import math
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
@@ -16,7 +20,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
 from skcomic._estimator import refuse_misspelt
+from skcomic._training import draw_seed
 from skcomic.classifier import ConvNetClassifier
+from skcomic.images import PathLike
+from skcomic.supervision import outliving_workers, supervised_folder
 from skcomic.vectorizer import ImageVectorizer
 
 Cost = Literal["cpu_seconds", "wall_seconds", "multiply_adds"]
@@ -204,11 +211,11 @@ class _ParsimoniousChoice:
                 f"the search has no {missing}; give it scoring=CostScorer(positive=...)"
             )
         f_score, cost, n_parameters = (np.asarray(cv_results[f"mean_test_{k}"]) for k in keys)
+        f_score = np.where(in_last_round(cv_results), f_score, np.nan)
         if np.isnan(f_score).all():
             raise ValueError(
                 "every fit failed; run the search with error_score='raise' to see why"
             )
-        f_score = np.where(in_last_round(cv_results), f_score, np.nan)
         good = np.flatnonzero(f_score >= np.nanmax(f_score) - self.tolerance)
         order = np.lexsort((-f_score[good], n_parameters[good], cost[good]))
         return int(good[order[0]])
@@ -248,11 +255,25 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
         The score of a fit that failed.
     return_train_score : bool, default=False
         Whether the training images are scored too.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder that keeps the fits as they end. A search that was killed, begun again with the
+        same folder, takes up what is there; see `ConvNetClassifier`. The estimator, or the last
+        step of its pipeline, must be a `ConvNetClassifier` with a `random_state`.
+    max_seconds_per_fit : float, default=None
+        A fit whose training takes longer fails, as `error_score` says; for the same estimators.
 
     Attributes
     ----------
     cv_results_, best_estimator_, best_params_, best_index_, scorer_, n_splits_
-        As in `RandomizedSearchCV`. With a callable `refit` there is no `best_score_`.
+        As in `RandomizedSearchCV`. With a callable `refit` there is no `best_score_`. For each
+        candidate of which a fit failed, ``cv_results_["failure"]`` tells why; else it is "".
+
+    Notes
+    -----
+    A worker that the system kills does not end a search of a `ConvNetClassifier` in joblib's
+    worker processes: fits that are finished are kept, those that were under way are tried again
+    one by one, and one whose process is then killed again fails, as `error_score` says. For that,
+    a search of a classifier without `random_state` draws one seed for all its fits.
 
     Examples
     --------
@@ -262,9 +283,13 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
     ['average', 'average', 'average', 'max', 'max', 'max']
     """
 
+    estimator: Any  # that of the user, but while `fit` runs
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RandomizedSearchCV._parameter_constraints,
         "balance_on": [str, None],
+        "checkpoint_dir": [str, os.PathLike, None],
+        "max_seconds_per_fit": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -283,8 +308,12 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
         random_state: Any = None,
         error_score: Any = np.nan,
         return_train_score: bool = False,
+        checkpoint_dir: PathLike | None = None,
+        max_seconds_per_fit: float | None = None,
     ) -> None:
         self.balance_on = balance_on
+        self.checkpoint_dir = checkpoint_dir
+        self.max_seconds_per_fit = max_seconds_per_fit
         super().__init__(
             estimator,
             param_distributions,
@@ -299,6 +328,67 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
         )
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> "BalancedRandomizedSearchCV":
+        """Fit and score all candidates, and the chosen one on all images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, ...)
+            What the estimator takes.
+        y : array-like of shape (n_images,), default=None
+            Labels.
+        **params : dict
+            As in `RandomizedSearchCV`; `groups` are for the splitter.
+
+        Returns
+        -------
+        self : BalancedRandomizedSearchCV
+            The search.
+
+        Raises
+        ------
+        ValueError
+            If the candidates cannot be drawn, `checkpoint_dir` or `max_seconds_per_fit` is
+            given for an estimator that has no use for them, or every fit failed.
+        """
+        given = self.estimator
+        with self._watched(given) as watched:
+            self.estimator = watched
+            try:
+                super().fit(X, y, **params)
+            finally:
+                self.estimator = given
+        return self
+
+    @contextmanager
+    def _watched(self, estimator: Any) -> Iterator[Any]:
+        """Give an estimator whose fits are kept, limited and survive the death of a worker."""
+        net, prefix = _net_of(estimator)
+        if net is None:
+            if self.checkpoint_dir is not None or self.max_seconds_per_fit is not None:
+                raise ValueError(
+                    "checkpoint_dir and max_seconds_per_fit want the estimator, or the last step "
+                    f"of its pipeline, to be a ConvNetClassifier, not {estimator!r}"
+                )
+            yield estimator
+            return
+        folder = net.checkpoint_dir if self.checkpoint_dir is None else self.checkpoint_dir
+        settings: dict[str, Any] = {}
+        with ExitStack() as stack:
+            if self.max_seconds_per_fit is not None:
+                settings["max_seconds"] = self.max_seconds_per_fit
+            if folder is not None or _has_workers(self.n_jobs):
+                settings["checkpoint_dir"] = stack.enter_context(supervised_folder(folder))
+                if folder is None and net.random_state is None:
+                    # Any seed will do; with one, fits are found again when a worker has died.
+                    settings["random_state"] = draw_seed(None)
+            named = {f"{prefix}{name}": value for name, value in settings.items()}
+            yield clone(estimator).set_params(**named)
+        best, _ = _net_of(getattr(self, "best_estimator_", None))
+        if best is not None and str(prefix).removesuffix("__") not in self.best_params_:
+            own = [name for name in settings if f"{prefix}{name}" not in self.best_params_]
+            best.set_params(**{name: getattr(net, name) for name in own})
 
     def draw_candidates(self) -> list[dict[str, Any]]:
         """Draw the parameters that are tried, without fitting anything.
@@ -355,8 +445,14 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
 
         candidates.sort(key=self._expected_work, reverse=True)  # none that is long starts last
 
+        net, _ = _net_of(self.estimator)
+        evaluate = outliving_workers(evaluate_candidates, net and net.checkpoint_dir)
+
         def evaluate_balanced(_unbalanced: ParameterSampler, **context: Any) -> Any:
-            return self._evaluate(evaluate_candidates, candidates, **context)
+            try:
+                return self._evaluate(evaluate, candidates, **context)
+            except ValueError as error:
+                raise _in_a_sentence(error) from error
 
         # scikit-learn 1.9 looks for `callback_ctx` in this signature; before, there was none.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
@@ -366,6 +462,16 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
         self, evaluate: Callable[..., Any], candidates: list[dict[str, Any]], **context: Any
     ) -> Any:
         return evaluate(candidates, **context)
+
+    def _format_results(
+        self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None
+    ) -> dict[str, Any]:
+        """Add the reason why a candidate failed to what scikit-learn makes of the fits."""
+        reasons = [_last_line(each["fit_error"]) for each in out]
+        of_each = [reasons[i : i + n_splits] for i in range(0, len(reasons), n_splits)]
+        results = super()._format_results(candidate_params, n_splits, out, more_results)
+        results["failure"] = np.array([next(filter(None, some), "") for some in of_each])
+        return results
 
     def _expected_work(self, candidate: dict[str, Any]) -> int:
         """Tell how long a candidate will train, in no unit; 0 where only training will tell."""
@@ -419,6 +525,10 @@ class BalancedHalvingSearchCV(BalancedRandomizedSearchCV):
         The score of a fit that failed; it goes on to no other round.
     return_train_score : bool, default=False
         Whether the training images are scored too.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder that keeps the fits as they end, as in `BalancedRandomizedSearchCV`.
+    max_seconds_per_fit : float, default=None
+        A fit whose training takes longer fails, as in `BalancedRandomizedSearchCV`.
 
     Attributes
     ----------
@@ -465,6 +575,8 @@ class BalancedHalvingSearchCV(BalancedRandomizedSearchCV):
         random_state: Any = None,
         error_score: Any = np.nan,
         return_train_score: bool = False,
+        checkpoint_dir: PathLike | None = None,
+        max_seconds_per_fit: float | None = None,
     ) -> None:
         self.resource = resource
         self.factor = factor
@@ -483,6 +595,8 @@ class BalancedHalvingSearchCV(BalancedRandomizedSearchCV):
             random_state=random_state,
             error_score=error_score,
             return_train_score=return_train_score,
+            checkpoint_dir=checkpoint_dir,
+            max_seconds_per_fit=max_seconds_per_fit,
         )
 
     def rounds(self) -> list[tuple[int, int]]:
@@ -567,6 +681,32 @@ def in_last_round(cv_results: Mapping[str, Any]) -> np.ndarray:
     """Tell which candidates were trained in full: all of a search that has no rounds."""
     rounds = np.asarray(cv_results.get("iter", [0]))
     return rounds == rounds.max()
+
+
+def _net_of(estimator: Any) -> tuple[ConvNetClassifier | None, str | None]:
+    """Find the classifier of an estimator, and the prefix of its parameters there."""
+    prefix = ""
+    if isinstance(estimator, Pipeline):
+        prefix, estimator = f"{estimator.steps[-1][0]}__", estimator[-1]
+    return (estimator, prefix) if isinstance(estimator, ConvNetClassifier) else (None, None)
+
+
+def _has_workers(n_jobs: int | None) -> bool:
+    """Tell whether fits run in joblib's worker processes, all of which end with any of them."""
+    backend, _ = get_active_backend()
+    return type(backend).__name__ == "LokyBackend" and effective_n_jobs(n_jobs) > 1
+
+
+def _last_line(error: str | None) -> str:
+    return (error or "").strip().rpartition("\n")[2]
+
+
+def _in_a_sentence(error: ValueError) -> ValueError:
+    """Shorten what scikit-learn says, with all tracebacks, when every fit has failed."""
+    if not re.match(r"\s*All the \d+ fits failed", str(error)):
+        return error
+    reasons = re.findall(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*", str(error), re.MULTILINE)
+    return ValueError(f"every fit failed: {'; '.join(dict.fromkeys(reasons)) or error}")
 
 
 def _draw_distinct(

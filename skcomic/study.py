@@ -2,6 +2,7 @@
 
 import platform
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from importlib.metadata import version
@@ -11,9 +12,10 @@ import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
-from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 
@@ -56,6 +58,8 @@ DEFAULT_POSITIVE = "comics"
 _PROCESS_BYTES = 750_000_000
 _COPIES_OF_ROWS = 3
 
+_COST_COLUMNS = ("cpu_seconds", "wall_seconds", "multiply_adds", "parameters")
+
 _LIBRARIES = (
     "skcomic",
     "scikit-learn",
@@ -89,6 +93,8 @@ def run_study(
     on_bad: OnBad = "raise",
     n_jobs: int | None = -1,
     cache: PathLike | None = None,
+    checkpoint_dir: PathLike | None = None,
+    max_seconds_per_fit: float | None = None,
     random_state: int = 0,
     on_progress: Callable[[StudyProgress], None] | None = None,
 ) -> Study:
@@ -142,6 +148,11 @@ def run_study(
     cache : str, path-like or None, default=None
         Folder that keeps the decoded images for other studies; see `ImageVectorizer`. None: a
         folder that is deleted afterwards. An image is decoded once per size in any case.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder that keeps the fits as they end. A study that was killed, begun again with the
+        same folder, ends as it would have ended, in less time; see `ConvNetClassifier`.
+    max_seconds_per_fit : float, default=None
+        A net whose training takes longer fails: it is not chosen, and `failure` tells why.
     random_state : int, default=0
         Decides the split, the candidates and every fit.
     on_progress : callable, default=None
@@ -156,8 +167,10 @@ def run_study(
     Raises
     ------
     ValueError
-        If a setting makes no sense or a class is too small to be split; also if that is so
-        only without the images that were left out.
+        If a setting makes no sense, a class is too small to be split (also if that is so only
+        without the images that were left out), or every net of a stage fails.
+    TimeoutError
+        If the last fit takes longer than `max_seconds_per_fit`.
     MemoryError
         If the images do not fit into memory; the message gives the figures. Nothing large
         was loaded by then.
@@ -209,7 +222,9 @@ def run_study(
     )
     _check_settings(settings)
     with temporary_cache() if cache is None else nullcontext(cache) as folder:
-        return _Runner(catalogue, settings, n_jobs, folder, on_progress or (lambda _: None)).run()
+        fits = {"checkpoint_dir": checkpoint_dir, "max_seconds_per_fit": max_seconds_per_fit}
+        tell = on_progress or (lambda _: None)
+        return _Runner(catalogue, settings, n_jobs, folder, fits, tell).run()
 
 
 class _Runner:
@@ -221,12 +236,14 @@ class _Runner:
         settings: StudySettings,
         n_jobs: int | None,
         cache: PathLike,
+        fits: dict[str, Any],
         on_progress: Callable[[StudyProgress], None],
     ) -> None:
         self.catalogue = catalogue
         self.settings = settings
         self.n_jobs = n_jobs
         self.cache = cache
+        self.fits = fits
         self.on_progress = on_progress
         self.scorer = CostScorer(settings.positive)
         self.choose = select_parsimonious(settings.tolerance, settings.cost)
@@ -370,9 +387,12 @@ class _Runner:
         pipeline.set_params(
             classify__epochs=settings.final_epochs, classify__batch_size=settings.final_batch_size
         )
-        search = GridSearchCV(
+        search = BalancedRandomizedSearchCV(
             pipeline,
-            {"vectorize__size": sorted(settings.sizes, reverse=True)},  # the longest first
+            {"vectorize__size": settings.sizes},
+            n_iter=len(settings.sizes),
+            balance_on=None,
+            random_state=settings.random_state,
             **self._held_out(split.train, split.validation),
         )
         sizes, chosen = self._evaluate(search, split.train, split.validation)
@@ -383,12 +403,17 @@ class _Runner:
 
     def _test(self, pipeline: Pipeline, split: Bunch) -> Pipeline:
         development = pd.concat([split.train, split.validation])
-        pipeline.set_params(vectorize__n_jobs=self.n_jobs)
+        pipeline.set_params(
+            vectorize__n_jobs=self.n_jobs,
+            classify__checkpoint_dir=self.fits["checkpoint_dir"],
+            classify__max_seconds=self.fits["max_seconds_per_fit"],
+        )
         vectorizer, net = pipeline["vectorize"], pipeline["classify"]
         rows = vectorizer.fit_transform(development.path)
         test_rows = vectorizer.transform(split.test.path)
         net.fit(rows, development.label)
-        pipeline.set_params(classify__callbacks=None)
+        own = ("callbacks", "checkpoint_dir", "max_seconds")
+        net.set_params(**dict.fromkeys(own))  # they are of this study alone
 
         def scores(classifier: Any) -> dict[str, Any]:
             predicted = classifier.predict(test_rows)
@@ -424,15 +449,19 @@ class _Runner:
             "scoring": self.scorer,
             "return_train_score": True,
             "refit": False,
-            "error_score": "raise",
+            "error_score": np.nan,
             "n_jobs": self.n_jobs,
+            **self.fits,
         }
 
     def _evaluate(
-        self, search: GridSearchCV, train: pd.DataFrame, validation: pd.DataFrame
+        self, search: BalancedRandomizedSearchCV, train: pd.DataFrame, validation: pd.DataFrame
     ) -> tuple[pd.DataFrame, dict[str, Any]]:
         both = pd.concat([train, validation])
-        results = search.fit(both.path, both.label).cv_results_
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitFailedWarning)  # the table tells of it
+            warnings.filterwarnings("ignore", "One or more of the (test|train) scores are non-fin")
+            results = search.fit(both.path, both.label).cv_results_
         rows = []
         for i, params in enumerate(results["params"]):
             tried = {**search.estimator.get_params(), **params}
@@ -448,20 +477,19 @@ class _Runner:
                         for part, fold in (("train", "train"), ("validation", "test"))
                         for score in ("precision", "recall", "f_score")
                     },
-                    **{
-                        name: results[f"mean_test_{name}"][i].item()
-                        for name in ("cpu_seconds", "wall_seconds")
-                    },
-                    **{
-                        name: int(results[f"mean_test_{name}"][i])
-                        for name in ("multiply_adds", "parameters")
-                    },
+                    **{name: float(results[f"mean_test_{name}"][i]) for name in _COST_COLUMNS},
+                    "failure": results["failure"][i] or np.nan,
                 }
             )
-        return pd.DataFrame(rows), results["params"][self.choose(results)]
+        counts = dict.fromkeys(("multiply_adds", "parameters"), "Int64")  # may be missing
+        frame = pd.DataFrame(rows).astype(counts)
+        if frame.failure.isna().all():
+            frame = frame.astype(dict.fromkeys(counts, "int64"))
+        return frame, results["params"][self.choose(results)]
 
     def _count(self, epochs: int) -> None:
-        self.epochs = epochs
+        # Epochs of fits that were begun again, after the death of a worker, are counted twice.
+        self.epochs = min(epochs, self.total_epochs)
         self._tell(finished=False)
 
     def _end_stage(self, start: float) -> None:
@@ -551,7 +579,8 @@ def _join_duplicates(
 
 
 def _saving(sizes: pd.DataFrame, chosen_size: int, cost: Cost) -> dict[str, float]:
-    by_size = {row["size"]: row for row in sizes.to_dict(orient="records")}
+    done = sizes[sizes.failure.isna()]
+    by_size = {row["size"]: row for row in done.to_dict(orient="records")}
     largest = max(by_size)
     cheapest = min(by_size, key=lambda size: by_size[size][cost])
     other = cheapest if chosen_size == largest else chosen_size

@@ -130,7 +130,8 @@ def test_parameters_are_those_of_the_constructor(small_net) -> None:
     assert set(net.get_params()) == {
         "first_units", "pooling", "n_conv", "filters", "kernel_size", "image_shape", "epochs",
         "batch_size", "learning_rate", "precision", "class_weight", "warm_start", "early_stopping",
-        "validation_fraction", "n_iter_no_change", "callbacks", "verbose", "random_state",
+        "validation_fraction", "n_iter_no_change", "max_seconds", "checkpoint_dir", "callbacks",
+        "verbose", "random_state",
     }  # fmt: skip
     assert clone(net).get_params() == net.get_params()
     assert "pooling='average'" in repr(net)

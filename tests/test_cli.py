@@ -39,8 +39,8 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
     out, printed = drawn_study
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.suffix != ".jpg"}
     assert names == {
-        "cache", "cache/rasters.lmdb", "cache/rasters.lmdb-lock", "candidates.csv", "card.md",
-        "drawn", "drawn/comics", "drawn/faces", "figures", "figures/search.png",
+        ".lock", "cache", "cache/rasters.lmdb", "cache/rasters.lmdb-lock", "candidates.csv",
+        "card.md", "drawn", "drawn/comics", "drawn/faces", "figures", "figures/search.png",
         "figures/sizes.png", "model.skcomic", "report.html", "settings.json", "sizes.csv",
         "study.json",
     }  # fmt: skip
@@ -200,7 +200,8 @@ def test_ctrl_c_leaves_no_worker_and_names_the_parts(
         assert process.returncode == 130
         assert errors == (
             f"skcomic: stopped; the finished parts are in {out}: "
-            "candidates.csv, figures/search.png\n"
+            "candidates.csv, figures/search.png; "
+            f"go on with: skcomic study --resume {out}\n"
         )
         deadline = time.monotonic() + 10
         while (left := group_members(process.pid)) and time.monotonic() < deadline:

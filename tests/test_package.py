@@ -12,10 +12,10 @@ import skcomic
 # From the ground up: a room imports only rooms before it.
 ROOMS = (
     "_version", "folder", "_estimator", "_opening", "images", "cache", "duplicates", "catalogue",
-    "checking", "datasets", "vectorizer", "_tensorflow", "convnet", "_training", "classifier",
-    "workers", "progress", "search", "modelfile", "_audit_network", "_audit_pipeline",
-    "persistence", "prediction", "card", "results", "study", "displays", "report", "cli",
-    "__main__",
+    "checking", "datasets", "vectorizer", "checkpoints", "supervision", "_tensorflow", "convnet",
+    "_training", "classifier", "workers", "progress", "search", "modelfile", "_audit_network",
+    "_audit_pipeline", "persistence", "prediction", "card", "results", "study", "displays",
+    "report", "cli", "__main__",
 )  # fmt: skip
 
 

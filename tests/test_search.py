@@ -144,6 +144,8 @@ def test_choices_that_cannot_be_made_say_why() -> None:
         select_parsimonious(cost="multiply_adds")(results_of([1], [1]))
     with pytest.raises(ValueError, match="every fit failed"):
         select_parsimonious()(results_of([np.nan], [1]))
+    with pytest.raises(ValueError, match="every fit failed"):
+        select_parsimonious()({**results_of([0.9, np.nan], [1, 1]), "iter": [0, 1]})
 
 
 def test_scores_are_of_the_positive_class() -> None:

@@ -41,7 +41,10 @@ def plain_errors(out: Path | None = None) -> Iterator[None]:
         message = "stopped"
         if out is not None and out.is_dir():
             parts = ", ".join(finished_parts(out))
-            message += f"; the finished parts are in {out}: {parts or 'none yet'}"
+            message += (
+                f"; the finished parts are in {out}: {parts or 'none yet'}; go on with: "
+                f"skcomic study --resume {out}"
+            )
         typer.echo(f"skcomic: {message}", err=True)
         raise typer.Exit(_STOPPED_BY_CTRL_C) from None
     except (ValueError, OSError, MemoryError, ImportError) as error:

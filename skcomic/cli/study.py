@@ -1,5 +1,6 @@
 """``skcomic study``: the whole study, followed on a terminal and kept in a folder."""
 
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,26 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from skcomic.cli._app import app, plain_console, plain_errors
-from skcomic.folder import CACHE, DRAWN, begin_parts, claim_folder
+from skcomic.folder import (
+    CACHE,
+    CHECKPOINTS,
+    DRAWN,
+    begin_parts,
+    claim_folder,
+    forget_fits,
+    is_finished,
+    locked_folder,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from skcomic.results import Study, StudyProgress
+
+# Options that are called otherwise in the settings, and those that decide nothing.
+_SETTINGS = {"candidates": "n_candidates", "seed": "random_state", "pairs": "drawn_pairs"}
+_MAY_DIFFER = {"jobs", "cache", "max_seconds_per_fit"}
 
 # What the bar says once a stage is over: what is being done next.
 _STAGES = {
@@ -60,6 +75,7 @@ class OnBadName(StrEnum):
 
 @app.command()
 def study(
+    context: typer.Context,
     root: Annotated[
         Path | None,
         typer.Argument(help="Folder with one sub-folder of images per class; none: draw some."),
@@ -96,16 +112,25 @@ def study(
         Path | None,
         typer.Option(help="Folder that keeps the decoded images; default: OUT/cache."),
     ] = None,
+    max_seconds_per_fit: Annotated[
+        float | None, typer.Option(help="A net whose training takes longer fails.")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
     seed: Annotated[int, typer.Option(help="Decides split, candidates and fits.")] = 0,
     pairs: Annotated[int, typer.Option(help="Pairs to draw where there is no ROOT.")] = 240,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a former study in the same folder.")
     ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Go on with the study in DIR, with its images and settings."
+        ),
+    ] = None,
 ) -> None:
     """Choose a small net and an image size by cost and F-score, and test the choice once."""
     console = plain_console()
-    with plain_errors(out):
+    with plain_errors(resume or out):
         # What can be wrong is looked at before the seconds that TensorFlow takes to load.
         asked: dict[str, Any] = {
             "sizes": _parse_sizes(sizes),
@@ -123,29 +148,82 @@ def study(
             "on_bad": on_bad.value,
             "random_state": seed,
         }
+        where = {"root": str(root.absolute())} if root else {"drawn_pairs": pairs}
+        settings = {**where, "cache": str(cache.absolute()) if cache else None, **asked}
+        settings |= {"max_seconds_per_fit": max_seconds_per_fit, "jobs": jobs}
+        if resume:
+            settings = _former_settings(resume, {**settings, "out": str(out.absolute())}, context)
+            if is_finished(resume):
+                forget_fits(resume)
+                console.print(f"The study in {resume} is finished; see {resume / 'report.html'}")
+                return
+            del settings["out"]
+            asked = {name: settings[name] for name in asked}
+            root = Path(settings["root"]) if "root" in settings else None
+            out, pairs = resume, settings.get("drawn_pairs", pairs)
         catalogue = _load(root) if root else None
-        settings = {**({"root": str(root)} if root else {"drawn_pairs": pairs}), **asked}
-        claim_folder(out, settings, root=root, force=force)
         from joblib import parallel_config
 
         from skcomic.workers import start_workers
 
-        with parallel_config(backend="loky", initializer=_leave_interrupts_to_parent):
-            start_workers(jobs)  # before this process takes its seconds to import TensorFlow
+        workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
+        with locked_folder(out, root=root), workers:
+            claim_folder(out, settings, root=root, force=force, resume=resume is not None)
+            # First, so that they import TensorFlow while this process does.
+            start_workers(settings["jobs"])
             if catalogue is None:
-                catalogue = _draw(console, out / DRAWN, pairs, seed, jobs)
-            from skcomic.study import run_study
+                seed = asked["random_state"]
+                catalogue = _draw(console, out / DRAWN, pairs, seed, settings["jobs"])
+            _run(console, catalogue, out, settings, asked, afresh=force)
 
-            with _Follower(console, out, settings) as follower, _offering_quarantine():
-                result = run_study(
-                    catalogue,
-                    n_jobs=jobs,
-                    cache=cache or out / CACHE,
-                    on_progress=follower,
-                    **asked,
-                )
-        _print_result(console, result)
-        console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
+
+def _run(
+    console: Console,
+    catalogue: "pd.DataFrame",
+    out: Path,
+    settings: dict[str, Any],
+    asked: dict[str, Any],
+    *,
+    afresh: bool,
+) -> None:
+    from skcomic.checkpoints import count_finished
+    from skcomic.study import run_study
+
+    if (n_kept := count_finished(out / CHECKPOINTS)) and not afresh:
+        console.print(f"{n_kept} fits are kept in {out}: those of this study are taken up")
+    with _Follower(console, out, settings, afresh=afresh) as follower, _offering_quarantine():
+        result = run_study(
+            catalogue,
+            n_jobs=settings["jobs"],
+            cache=settings["cache"] or out / CACHE,
+            checkpoint_dir=out / CHECKPOINTS,
+            max_seconds_per_fit=settings["max_seconds_per_fit"],
+            on_progress=follower,
+            **asked,
+        )
+    forget_fits(out)
+    _print_result(console, result)
+    console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
+
+
+def _former_settings(
+    out: Path, settings: dict[str, Any], context: typer.Context
+) -> dict[str, Any]:
+    """Read the settings of the study that goes on; refuse options that contradict them."""
+    former = {**read_settings(out), "out": str(out.absolute())}
+    for option in context.params:
+        source = context.get_parameter_source(option)
+        if source is None or source.name != "COMMANDLINE" or option == "resume":
+            continue
+        name = _SETTINGS.get(option, option)
+        if option in _MAY_DIFFER:
+            former[option] = settings[option]
+        elif json.dumps(settings.get(name, "new")) != json.dumps(former.get(name)):
+            raise ValueError(
+                f"{option.replace('_', '-')} contradicts --resume: the study in {str(out)!r} "
+                "goes on with its own images and settings; leave it away, or begin another study"
+            )
+    return former
 
 
 def _parse_sizes(text: str) -> tuple[int, ...]:
@@ -194,10 +272,13 @@ def _offering_quarantine() -> Iterator[None]:
 class _Follower:
     """Follows a study: a bar on a terminal, lines elsewhere; writes each part as it is done."""
 
-    def __init__(self, console: Console, out: Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, console: Console, out: Path, settings: dict[str, Any], *, afresh: bool
+    ) -> None:
         self.console = console
         self.out = out
         self.settings = settings
+        self.afresh = afresh
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -223,7 +304,7 @@ class _Follower:
         if not progress.finished:
             return
         if progress.stage == "split":  # the settings make sense, and so do the images
-            begin_parts(self.out, self.settings)
+            begin_parts(self.out, self.settings, afresh=self.afresh)
         write_study(progress.study, self.out)
         for line in _tell_stage(progress.stage, progress.study):
             self.console.print(line)
@@ -257,8 +338,13 @@ def _print_result(console: Console, study: "Study") -> None:
         ("The sizes", study.sizes, study.chosen_size),
     ):
         assert frame is not None
+        failures: list[str] = []
         table = _table(title, "net", "size", "train F", "validation F", "CPU s", "multiply-adds")
         for net in frame.to_dict(orient="records"):
+            if isinstance(net["failure"], str):
+                table.add_row(net["net"], str(net["size"]), "failed", "", "", "", style="red")
+                failures.append(f"{net['net']}_{net['size']} failed: {net['failure']}")
+                continue
             table.add_row(
                 net["net"],
                 str(net["size"]),
@@ -269,6 +355,8 @@ def _print_result(console: Console, study: "Study") -> None:
                 style="bold green" if chosen in (net["net"], net["size"]) else None,
             )
         console.print(table)
+        for failure in failures:
+            console.print(failure)
     saving, test = study.saving, study.test
     assert saving is not None
     assert test is not None

@@ -550,7 +550,7 @@ def write(image: Image.Image, path: Path, file_format: str) -> None:
     """Save a picture, whole or not at all."""
     content = io.BytesIO()
     image.save(content, format=file_format, quality=92)
-    write_whole(path, content.getvalue())
+    write_whole(path, content.getvalue(), through_power_cut=False)  # it can be drawn again
 
 
 def write_pair(folders: tuple[Path, Path], seed: list[int], size: int, file_format: str) -> None:

@@ -20,6 +20,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skcomic.catalogue import load_catalogue
+from skcomic.folder import write_whole
 from skcomic.images import EXTENSIONS
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def _download_rest(url: str, part: Path) -> None:
                 file.seek(0)
                 file.truncate()
             if answer.status_code == 200:
-                mark.write_text(answer.headers.get("ETag", ""))
+                write_whole(mark, answer.headers.get("ETag", ""))
             if answer.status_code == 206 and not continues:
                 raise requests.ConnectionError("the server sent another part than asked for")
             progress.update(bar, total=_total(answer))
@@ -337,9 +338,9 @@ def _unpack_all(archives: dict[Path, str | None], data_dir: Path) -> None:
                 f"{counts['faces']} faces and {counts['comics']} comics; delete them and run again"
             )
         hashes = {archive.name: sha256 for archive, sha256 in found.items()}
-        (folder / MARKER).write_text(json.dumps({"images": counts, "sha256": hashes}, indent=1))
+        write_whole(folder / MARKER, json.dumps({"images": counts, "sha256": hashes}, indent=1))
         for archive, sha256 in found.items():
-            _record(archive).write_text(f"{sha256}  {archive.name}\n")
+            write_whole(_record(archive), f"{sha256}  {archive.name}\n")
         folder.replace(data_dir)
     for archive in archives:
         archive.unlink()
