@@ -12,6 +12,7 @@ import platform
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from typing import Any
 from skcomic.images import PathLike
 
 _MOST_DEATHS = 2
+_SECONDS_BETWEEN_LOOKS = 0.1
 _UNDER_WAY, _DEATHS = ".under-way", ".deaths"
 
 
@@ -94,8 +96,16 @@ def marked(folder: PathLike, key: str) -> Iterator[None]:
             "nothing else was trained; perhaps memory ran out"
         )
     with (folder.marks / "turn").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX if deaths else fcntl.LOCK_SH)
         mark = folder.marks / f"{key}{_UNDER_WAY}"
+        fcntl.flock(turn, fcntl.LOCK_EX if deaths else fcntl.LOCK_SH)
+        # A mark beside one that is alone is of a process that has just died: this one will be
+        # ended with it, and must not be taken for the cause.
+        while deaths and any(other != mark for other in folder.marks.glob(f"*{_UNDER_WAY}")):
+            fcntl.flock(turn, fcntl.LOCK_UN)
+            if is_orphan(folder):
+                raise ChildProcessError("the process that waited for this fit has died")
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            fcntl.flock(turn, fcntl.LOCK_EX)
         mark.write_text(str(os.getpid()))
         try:
             yield
