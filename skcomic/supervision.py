@@ -10,7 +10,6 @@ import fcntl
 import os
 import platform
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -146,9 +145,7 @@ def outliving_workers(evaluate: Callable[..., Any], folder: PathLike | None) -> 
         while True:
             try:
                 return evaluate(*args, **kwargs)
-            except Exception as error:
-                if not _is_death_of_worker(error):
-                    raise
+            except BrokenProcessPool as error:  # dask tries again by itself, then gives up
                 # Every death adds to the count of a fit, or to this one: there is an end to it.
                 if not _blame(marks, _reason(error)):
                     n_deaths_without_mark += 1
@@ -174,12 +171,6 @@ def _blame(marks: Path, reason: str) -> bool:
 
 def _deaths(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
-
-
-def _is_death_of_worker(error: Exception) -> bool:
-    scheduler = sys.modules.get("distributed.scheduler")
-    kinds = (BrokenProcessPool, *((scheduler.KilledWorker,) if scheduler else ()))
-    return isinstance(error, kinds)
 
 
 def _reason(error: Exception) -> str:

@@ -135,7 +135,7 @@ def test_fits_under_way_elsewhere_are_not_to_blame_and_there_is_an_end() -> None
 
         def evaluate() -> None:
             tried.append(1)
-            (folder.marks / "mine.under-way").write_text(str(os.getpid()))  # as of dask's workers
+            (folder.marks / "mine.under-way").write_text(str(os.getpid()))  # it lives
             raise BrokenProcessPool
 
         with pytest.raises(BrokenProcessPool):
