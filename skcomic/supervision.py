@@ -10,8 +10,8 @@ import fcntl
 import os
 import platform
 import re
-import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -21,6 +21,7 @@ from typing import Any
 from skcomic.images import PathLike
 
 _MOST_DEATHS = 2
+_SECONDS_BETWEEN_LOOKS = 0.1
 _UNDER_WAY, _DEATHS = ".under-way", ".deaths"
 
 
@@ -94,8 +95,16 @@ def marked(folder: PathLike, key: str) -> Iterator[None]:
             "nothing else was trained; perhaps memory ran out"
         )
     with (folder.marks / "turn").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX if deaths else fcntl.LOCK_SH)
         mark = folder.marks / f"{key}{_UNDER_WAY}"
+        fcntl.flock(turn, fcntl.LOCK_EX if deaths else fcntl.LOCK_SH)
+        # A mark beside one that is alone is of a process that has just died: this one will be
+        # ended with it, and must not be taken for the cause.
+        while deaths and any(other != mark for other in folder.marks.glob(f"*{_UNDER_WAY}")):
+            fcntl.flock(turn, fcntl.LOCK_UN)
+            if is_orphan(folder):
+                raise ChildProcessError("the process that waited for this fit has died")
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            fcntl.flock(turn, fcntl.LOCK_EX)
         mark.write_text(str(os.getpid()))
         try:
             yield
@@ -136,9 +145,7 @@ def outliving_workers(evaluate: Callable[..., Any], folder: PathLike | None) -> 
         while True:
             try:
                 return evaluate(*args, **kwargs)
-            except Exception as error:
-                if not _is_death_of_worker(error):
-                    raise
+            except BrokenProcessPool as error:  # dask tries again by itself, then gives up
                 # Every death adds to the count of a fit, or to this one: there is an end to it.
                 if not _blame(marks, _reason(error)):
                     n_deaths_without_mark += 1
@@ -164,12 +171,6 @@ def _blame(marks: Path, reason: str) -> bool:
 
 def _deaths(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
-
-
-def _is_death_of_worker(error: Exception) -> bool:
-    scheduler = sys.modules.get("distributed.scheduler")
-    kinds = (BrokenProcessPool, *((scheduler.KilledWorker,) if scheduler else ()))
-    return isinstance(error, kinds)
 
 
 def _reason(error: Exception) -> str:

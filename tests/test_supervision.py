@@ -4,6 +4,7 @@ import fcntl
 import os
 import site
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -134,7 +135,7 @@ def test_fits_under_way_elsewhere_are_not_to_blame_and_there_is_an_end() -> None
 
         def evaluate() -> None:
             tried.append(1)
-            (folder.marks / "mine.under-way").write_text(str(os.getpid()))  # as of dask's workers
+            (folder.marks / "mine.under-way").write_text(str(os.getpid()))  # it lives
             raise BrokenProcessPool
 
         with pytest.raises(BrokenProcessPool):
@@ -150,6 +151,25 @@ def test_fits_under_way_elsewhere_are_not_to_blame_and_there_is_an_end() -> None
     assert outliving_workers(mistaken, None) is mistaken
     with marked(folder, "a"):  # the folder of marks is gone: as on another machine
         assert not folder.marks.exists()
+
+
+def test_a_fit_that_waits_to_be_alone_is_not_blamed_for_the_one_before() -> None:
+    with supervised_folder(None) as folder:
+        (folder.marks / "mine.deaths").write_text("SIGKILL(-9)\n")
+        died(folder.marks, "other")  # whose turn has just ended so
+        entered = threading.Event()
+
+        def train() -> None:
+            with marked(folder, "mine"):
+                entered.set()
+
+        thread = threading.Thread(target=train)
+        thread.start()
+        assert not entered.wait(0.5)
+        assert not (folder.marks / "mine.under-way").exists()
+        (folder.marks / "other.under-way").unlink()
+        thread.join(10)
+        assert entered.is_set()
 
 
 def test_orphans_know_that_they_are() -> None:

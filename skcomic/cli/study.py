@@ -155,7 +155,8 @@ def study(
             settings = _former_settings(resume, {**settings, "out": str(out.absolute())}, context)
             if is_finished(resume):
                 forget_fits(resume)
-                console.print(f"The study in {resume} is finished; see {resume / 'report.html'}")
+                told = f"The study in {resume} is finished; see {resume / 'report.html'}"
+                console.print(told, soft_wrap=True)
                 return
             del settings["out"]
             asked = {name: settings[name] for name in asked}
@@ -190,7 +191,9 @@ def _run(
     from skcomic.study import run_study
 
     if (n_kept := count_finished(out / CHECKPOINTS)) and not afresh:
-        console.print(f"{n_kept} fits are kept in {out}: those of this study are taken up")
+        console.print(
+            f"{n_kept} fits are kept in {out}: those of this study are taken up", soft_wrap=True
+        )
     with _Follower(console, out, settings, afresh=afresh) as follower, _offering_quarantine():
         result = run_study(
             catalogue,
