@@ -39,7 +39,7 @@ if __name__ == "__main__":
             stack.enter_context(stack.enter_context(cluster) and Client(cluster))
         stack.enter_context(joblib.parallel_config(backend=backend))
         if backend == "loky":
-            start_workers(n_jobs).join()
+            start_workers(n_jobs)
         counts = joblib.Parallel(n_jobs=n_jobs)(
             joblib.delayed(count_threads)(task) for task in range(2 * n_jobs)
         )

@@ -170,7 +170,6 @@ def study(
         workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
         with locked_folder(out, root=root), workers:
             claim_folder(out, settings, root=root, force=force, resume=resume is not None)
-            # First, so that they import TensorFlow while this process does.
             start_workers(settings["jobs"])
             if catalogue is None:
                 seed = asked["random_state"]
