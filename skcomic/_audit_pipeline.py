@@ -20,10 +20,10 @@ _ARRAY = re.compile(r"\d+\.npy")
 # Classes whose instances are made by setting their attributes.
 _OBJECTS = {
     "skcomic.classifier.ConvNetClassifier",
-    "skcomic.search.BalancedHalvingSearchCV",
+    "skcomic.halving.BalancedHalvingSearchCV",
     "skcomic.search.BalancedRandomizedSearchCV",
-    "skcomic.search.CostScorer",
-    "skcomic.search._ParsimoniousChoice",
+    "skcomic.scoring.CostScorer",
+    "skcomic.scoring._ParsimoniousChoice",
     "skcomic.vectorizer.ImageVectorizer",
     "sklearn.calibration.CalibratedClassifierCV",
     "sklearn.calibration._CalibratedClassifier",

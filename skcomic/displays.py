@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skcomic.convnet import net_name
-from skcomic.search import Cost
+from skcomic.scoring import Cost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from skcomic.catalogue import Footprint
 from skcomic.classifier import Precision
 from skcomic.duplicates import COMPARED_SIDE
-from skcomic.search import Cost
+from skcomic.scoring import Cost
 
 SearchKind = Literal["random", "halving"]
 OnBad = Literal["raise", "quarantine"]

@@ -35,20 +35,12 @@ from skcomic.duplicates import (
     join_pairs,
     perceptual_hashes,
 )
+from skcomic.halving import BalancedHalvingSearchCV, halving_rounds
 from skcomic.images import ImageFailure, ImageReadError, PathLike
 from skcomic.progress import counted_epochs
 from skcomic.results import OnBad, SearchKind, Study, StudyProgress, StudySettings
-from skcomic.search import (
-    ARCHITECTURES,
-    BalancedHalvingSearchCV,
-    BalancedRandomizedSearchCV,
-    Cost,
-    CostScorer,
-    halving_rounds,
-    make_comic_pipeline,
-    score_labels,
-    select_parsimonious,
-)
+from skcomic.scoring import Cost, CostScorer, score_labels, select_parsimonious
+from skcomic.search import ARCHITECTURES, BalancedRandomizedSearchCV, make_comic_pipeline
 
 #: The class that precision, recall and F-score are of where there is one of this name.
 DEFAULT_POSITIVE = "comics"

@@ -24,7 +24,8 @@ from skcomic import (
     select_parsimonious,
 )
 from skcomic._tensorflow import keras
-from skcomic.search import halving_rounds, score_labels
+from skcomic.halving import halving_rounds
+from skcomic.scoring import score_labels
 
 
 def small_pipeline(**parameters):
