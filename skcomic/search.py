@@ -196,6 +196,7 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
             If the candidates cannot be drawn, `checkpoint_dir` or `max_seconds_per_fit` is
             given for an estimator that has no use for them, or every fit failed.
         """
+        self._validate_params()
         given = self.estimator
         with self._watched(given) as watched:
             self.estimator = watched

@@ -76,7 +76,10 @@ def test_dask_cluster_gives_the_same_scores(pipeline, faces, alone) -> None:
         assert scores_of(pipeline, faces, n_jobs=-1) == alone
 
 
-@pytest.mark.parametrize(("backend", "n_jobs"), [("loky", 2), ("loky", 1), ("dask", 2)])
+@pytest.mark.parametrize(
+    ("backend", "n_jobs"),
+    [("loky", 2), pytest.param("loky", 1, marks=pytest.mark.slow), ("dask", 2)],
+)
 def test_workers_share_the_cores(backend: str, n_jobs: int) -> None:
     """Threads that compute, in all processes together, are no more than cores."""
     program = Path(__file__).with_name("thread_budget.py")

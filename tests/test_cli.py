@@ -173,7 +173,11 @@ def group_members(group: int) -> list[str]:
     return members
 
 
-@pytest.mark.parametrize("to_all", [False, True], ids=["kill -INT", "Ctrl-C on a terminal"])
+@pytest.mark.parametrize(
+    "to_all",
+    [pytest.param(False, id="kill -INT", marks=pytest.mark.slow),
+     pytest.param(True, id="Ctrl-C on a terminal")],
+)  # fmt: skip
 def test_ctrl_c_leaves_no_worker_and_names_the_parts(
     tmp_path: Path, faces_dir: Path, to_all: bool
 ) -> None:

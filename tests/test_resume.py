@@ -131,8 +131,12 @@ def n_trained_by(*arguments: object) -> int:
 def stopped(faces_dir: Path, tmp_path: Path, monkeypatch, capfd) -> Path:
     """The folder of a study that was stopped before its last fit; the images are beside it."""
     shutil.copytree(faces_dir, tmp_path / "faces")
+
+    def stop(*_) -> None:
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
-        patch.setattr(skcomic.study._Runner, "_test", lambda *_: signal.raise_signal(2))
+        patch.setattr(skcomic.study._Runner, "_test", stop)
         assert run(tmp_path / "faces", "--out", tmp_path / "out", *QUICK) == 130
     assert f"go on with: skcomic study --resume {tmp_path / 'out'}" in capfd.readouterr().err
     assert count_finished(tmp_path / "out" / "checkpoints") == 4

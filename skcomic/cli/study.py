@@ -170,10 +170,10 @@ def study(
         workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
         with locked_folder(out, root=root), workers:
             claim_folder(out, settings, root=root, force=force, resume=resume is not None)
-            start_workers(settings["jobs"])
             if catalogue is None:
                 seed = asked["random_state"]
                 catalogue = _draw(console, out / DRAWN, pairs, seed, settings["jobs"])
+            start_workers(settings["jobs"])
             _run(console, catalogue, out, settings, asked, afresh=force)
 
 
