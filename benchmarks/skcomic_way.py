@@ -10,27 +10,29 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from report_way import NETS, POSITIVE
-from sklearn.model_selection import PredefinedSplit
-
-from skcomic import load_catalogue, split_catalogue, start_workers
-from skcomic.cache import load_rasters, temporary_cache
+from skcomic import start_workers
 
 
 def find(
     root: Path, *, precision: str, search: str, size: int, epochs: int, batch_size: int, jobs: int
 ) -> dict[str, Any]:
     """Split the images by pair, decode them once and train the six nets side by side."""
-    start_workers(jobs)
-    from skcomic import (  # not at the top: they import TensorFlow, as the workers do meanwhile
+    start_workers(jobs)  # before this process takes its time to import all the rest
+    import numpy as np
+    import pandas as pd
+    from report_way import NETS, POSITIVE
+    from sklearn.model_selection import PredefinedSplit
+
+    from skcomic import (
         BalancedHalvingSearchCV,
         BalancedRandomizedSearchCV,
         CostScorer,
+        load_catalogue,
         make_comic_pipeline,
         net_name,
+        split_catalogue,
     )
+    from skcomic.cache import load_rasters, temporary_cache
 
     split = split_catalogue(load_catalogue(root), random_state=0, duplicates="ignore")
     both = pd.concat([split.train, split.validation])
