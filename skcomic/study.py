@@ -128,7 +128,9 @@ def run_study(
         The class that precision, recall and F-score are of. None: "comics" if there is such
         a class, else the second of two classes; macro averages for more than two.
     precision : {"float32", "mixed_bfloat16", "auto"}, default="auto"
-        What the networks compute in; see `ConvNetClassifier`.
+        What the networks compute in; see `ConvNetClassifier`. "auto" is for the comparisons: the
+        last fit, which is tested and kept, is then in float32, since bfloat16 cost 0.006 of its
+        F-score (mean of ten seeds; ``benchmarks/precision.py``).
     search : {"random", "halving"}, default="random"
         "random" trains every candidate for all `epochs`; "halving" only the better ones, see
         `BalancedHalvingSearchCV`.
@@ -400,6 +402,8 @@ class _Runner:
             classify__checkpoint_dir=self.fits["checkpoint_dir"],
             classify__max_seconds=self.fits["max_seconds_per_fit"],
         )
+        if self.settings.precision == "auto":
+            pipeline.set_params(classify__precision="float32")
         vectorizer, net = pipeline["vectorize"], pipeline["classify"]
         rows = vectorizer.fit_transform(development.path)
         test_rows = vectorizer.transform(split.test.path)

@@ -86,6 +86,8 @@ def test_holds_every_number(study: Study) -> None:
     ]
     for row in [numbers["test"], *numbers["baselines"]]:
         assert all(0 <= row[score] <= 1 for score in ("precision", "recall", "f_score"))
+    assert numbers["settings"]["precision"] == "auto"  # and so the last fit in float32
+    assert study.pipeline["classify"].precision_ == "float32"
     assert numbers["settings"]["positive"] == "comics"
     assert {"python", "tensorflow", "scikit-learn"} <= set(numbers["versions"])
     assert numbers["seconds"] == sum(numbers["stage_seconds"].values()) > 0

@@ -99,7 +99,9 @@ def study(
     ] = None,
     precision: Annotated[
         PrecisionName,
-        typer.Option(help="What the nets compute in; auto: bfloat16 where it is faster."),
+        typer.Option(
+            help="What the nets compute in; auto: bfloat16 where it is faster, but float32 last."
+        ),
     ] = PrecisionName.auto,
     search: Annotated[
         SearchName, typer.Option(help="halving: train only the better nets in full.")
