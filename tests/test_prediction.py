@@ -244,6 +244,8 @@ def test_a_card_tells_the_numbers(pipeline: Pipeline, tmp_path: Path) -> None:
         "baselines": [test | {"net": "Dummy", "precision": 0.5}],
         "catalogue": {"images": 120, "labels": 2, "pairs": 60},
         "split": {"train": 53, "validation": 27, "test": 40},
+        "duplicates": {"exact": 3, "near": None, "of_another_class": 0},
+        "quarantine": [{"path": "faces/1.jpg"}],
         "source": "drawn | <b>by hand</b>\n# not a heading",
     }
     save(pipeline, tmp_path / "model", about)
@@ -252,6 +254,8 @@ def test_a_card_tells_the_numbers(pipeline: Pipeline, tmp_path: Path) -> None:
     assert "| Dummy | 0.5000 | 0.9000 | 0.9000 | not known | not known |" in card
     assert "| comics | 18 | 2 |" in card
     assert "120 images of 2 classes, 60 pairs" in card
+    assert "* Copies among them: 3; images that look the same as others: not looked for" in card
+    assert "* Left out, since they could not be read: 1 images." in card
     assert "* source: drawn \\| \\<b\\>by hand\\</b\\> \\# not a heading\n" in card
     assert "undefined" not in card.lower()
     assert json.loads(json.dumps(card)) == card
