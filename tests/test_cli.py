@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from outcomes import without_times
 from PIL import Image
 
 from skcomic.cli import app
@@ -17,7 +18,6 @@ SKCOMIC = [sys.executable, "-m", "skcomic"]
 QUICK = ["--sizes", "12,10", "--candidates", "2", "--epochs", "1", "--final-epochs", "1"]
 DRAWN = ["--pairs", "12", "--cost", "multiply_adds", *QUICK]
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
-TIMES = {"cpu_seconds", "wall_seconds", "seconds", "stage_seconds"}
 
 
 def run(*arguments: object, **settings) -> subprocess.CompletedProcess[str]:
@@ -51,12 +51,6 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
         assert text in printed
     assert f"{numbers['test']['f_score']:.4f}" in printed
     assert "\x1b" not in printed  # plain lines when piped
-
-
-def without_times(value):
-    if isinstance(value, dict):
-        return {key: without_times(item) for key, item in value.items() if key not in TIMES}
-    return [without_times(item) for item in value] if isinstance(value, list) else value
 
 
 def test_same_seed_same_study_whatever_the_jobs(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from outcomes import without_times
 from PIL import Image
 
 import skcomic.study
@@ -30,14 +31,7 @@ SMALL = [
 ]  # fmt: skip
 QUICK = ["--sizes", "12,10", "--candidates", "2", "--epochs", "1", "--final-epochs", "1"]
 QUICK += ["--cost", "multiply_adds", "--jobs", "1"]
-TIMES = {"cpu_seconds", "wall_seconds", "seconds", "stage_seconds"}
 MOST_STARTS = 60
-
-
-def without_times(value):
-    if isinstance(value, dict):
-        return {key: without_times(item) for key, item in value.items() if key not in TIMES}
-    return [without_times(item) for item in value] if isinstance(value, list) else value
 
 
 def outcome(out: Path):
