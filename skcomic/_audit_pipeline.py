@@ -12,19 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from skcomic._names import OWN_CLASSES, SCHEMA
 from skcomic.modelfile import Refusal, read_json, read_stored
 
-_SCHEMA = "schema.json"
 _ARRAY = re.compile(r"\d+\.npy")
 
 # Classes whose instances are made by setting their attributes.
 _OBJECTS = {
-    "skcomic.classifier.ConvNetClassifier",
-    "skcomic.halving.BalancedHalvingSearchCV",
-    "skcomic.search.BalancedRandomizedSearchCV",
-    "skcomic.scoring.CostScorer",
-    "skcomic.scoring._ParsimoniousChoice",
-    "skcomic.vectorizer.ImageVectorizer",
+    *OWN_CLASSES,
     "sklearn.calibration.CalibratedClassifierCV",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -118,9 +113,9 @@ def audit_pipeline(content: bytes) -> None:
         It names what is not allowed.
     """
     members = read_stored(content, "pipeline")
-    if _SCHEMA not in members:
-        raise Refusal(f"its pipeline has no {_SCHEMA!r}")
-    schema = read_json(members.pop(_SCHEMA), "the schema of its pipeline")
+    if SCHEMA not in members:
+        raise Refusal(f"its pipeline has no {SCHEMA!r}")
+    schema = read_json(members.pop(SCHEMA), "the schema of its pipeline")
     if not isinstance(schema, dict) or schema.get("protocol") != _PROTOCOL:
         raise Refusal(f"its pipeline is not of protocol {_PROTOCOL} of skops")
     for name, array in members.items():
@@ -133,7 +128,7 @@ def audit_pipeline(content: bytes) -> None:
         node, where = waiting.pop()
         try:
             waiting += _children(node, where, members.keys(), seen)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
             raise Refusal(f"its pipeline is not as skops writes it, at {where}") from error
 
 

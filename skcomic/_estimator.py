@@ -133,6 +133,24 @@ def _offering_nearest_name(init: Callable[..., None]) -> Callable[..., None]:
     return checked
 
 
+def public_name(name: str) -> str:
+    """Name a class as its users import it: its module may move, this name stays.
+
+    Parameters
+    ----------
+    name : str
+        Module and name of the class, such as ``skcomic.classifier.ConvNetClassifier``.
+
+    Returns
+    -------
+    name : str
+        Such as ``skcomic.ConvNetClassifier``; a class of another package keeps its name.
+    """
+    if not name.startswith("skcomic."):
+        return name
+    return f"skcomic.{name.rpartition('.')[2].lstrip('_')}"
+
+
 def visual_block(estimator: Any, name: str) -> _VisualBlock:
     """Give an estimator another name in scikit-learn's HTML than that of its class."""
     return _VisualBlock("single", estimator, names=name, name_details=str(estimator))

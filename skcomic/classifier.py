@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skcomic._estimator import EstimatorMixin, Sides, visual_block, with_callbacks
+from skcomic._estimator import EstimatorMixin, Sides, public_name, visual_block, with_callbacks
 from skcomic._tensorflow import KerasClassifier, has_fast_bfloat16, keras
 from skcomic._training import (
     EpochBackup,
@@ -552,7 +552,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         parameters = self.get_params()
         settings = {name: parameters[name] for name in parameters.keys() - _NOT_IN_KEY}
         settings |= {
-            "class": f"{type(self).__module__}.{type(self).__qualname__}",
+            "class": public_name(f"{type(self).__module__}.{type(self).__qualname__}"),
             "classes": self.classes_.tolist(),
             "precision": self.precision_,
             "seed": self._seed,

@@ -15,7 +15,8 @@ from typing import IO, Any
 from skcomic.images import PathLike
 
 #: The format of the files that this version writes; it reads those up to this one.
-FORMAT = 1
+#: 1: classes are named by the modules they were in. 2: by their public names.
+FORMAT = 2
 
 #: What the members of a model file may take together once they are unpacked, in bytes.
 MAX_BYTES = 2**30
@@ -327,6 +328,6 @@ def _manifest(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> 
     for name, kind in _ENTRIES.items():
         if not isinstance(manifest, dict) or type(manifest.get(name)) is not kind:
             raise Refusal(f"its manifest does not tell {name!r} as skcomic.save does")
-    if number != FORMAT:
+    if type(number) is not int or number < 1:
         raise Refusal(f"it is of format {number}, which there never was")
     return manifest

@@ -13,6 +13,7 @@ import numpy as np
 
 from skcomic._audit_network import audit_network
 from skcomic._audit_pipeline import ALLOWED, audit_pipeline
+from skcomic._names import with_current_modules, with_public_names
 from skcomic._version import __version__
 from skcomic.folder import write_whole
 from skcomic.images import PathLike
@@ -113,6 +114,7 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
         members[_member(number)] = _dump_network(network)
     try:
         audit_pipeline(members[PIPELINE])
+        members[PIPELINE] = with_public_names(members[PIPELINE])
         for number in range(len(networks)):
             audit_network(members[_member(number)])
     except Refusal as refusal:
@@ -166,6 +168,7 @@ def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
     _, members = unpack(path, max_bytes)
     pipeline = members.pop(PIPELINE)
     with refusals_of(path):
+        pipeline = with_current_modules(pipeline)
         audit_pipeline(pipeline)
         for name in sorted(members):
             audit_network(members[name])

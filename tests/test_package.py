@@ -14,8 +14,8 @@ ROOMS = (
     "_version", "folder", "_estimator", "_opening", "images", "cache", "duplicates", "catalogue",
     "checking", "datasets", "vectorizer", "checkpoints", "supervision", "_tensorflow", "convnet",
     "_training", "classifier", "workers", "progress", "scoring", "search", "halving", "modelfile",
-    "_audit_network", "_audit_pipeline", "persistence", "prediction", "card", "results", "study",
-    "displays", "report", "cli", "__main__",
+    "_names", "_audit_network", "_audit_pipeline", "persistence", "prediction", "card", "results",
+    "study", "displays", "report", "cli", "__main__",
 )  # fmt: skip
 
 

@@ -177,6 +177,45 @@ def test_a_file_of_format_1_is_still_loaded() -> None:
     repr(model["classify"].get_params())  # parameters that came later have their defaults
 
 
+def test_a_search_of_format_1_is_still_loaded(tmp_path: Path) -> None:
+    """It was saved by the last version that named classes by their modules in files."""
+    path = DATA / "search_format_1.skcomic"
+    with (
+        pytest.warns(InconsistentVersionWarning) if is_of_another_sklearn(path) else nullcontext()
+    ):
+        search = load(path)
+    assert type(search) is BalancedRandomizedSearchCV
+    assert repr(search.scorer_) == "CostScorer(positive='comics')"
+    assert type(search.refit) is type(select_parsimonious())
+    assert (search.refit.tolerance, search.refit.cost) == (0.005, "multiply_adds")
+    rows = runpy.run_path(str(DATA / "make_model.py"))["rows"](12 * 12)
+    expected = json.loads(path.with_suffix(".json").read_text())
+    again = search.best_estimator_["classify"].predict_proba(rows)
+    np.testing.assert_allclose(again, expected, atol=1e-5)
+    save(search, tmp_path / "again")
+    assert names_in(tmp_path / "again") == {
+        "skcomic.BalancedRandomizedSearchCV", "skcomic.ConvNetClassifier", "skcomic.CostScorer",
+        "skcomic.ImageVectorizer", "skcomic.ParsimoniousChoice",
+    }  # fmt: skip
+    assert "skcomic.classifier.ConvNetClassifier" in names_in(path)
+    assert read_manifest(path)["format"] == 1
+
+
+def names_in(path: Path) -> set[str]:
+    """The classes of skcomic in a model file, by the names that it has for them."""
+    pipeline = members_of(members_of(path.read_bytes())[PIPELINE])
+    found, waiting = set(), [json.loads(pipeline["schema.json"])]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += part.values()
+            if str(part.get("__module__")).startswith("skcomic"):
+                found.add(f"{part['__module__']}.{part['__class__']}")
+        elif isinstance(part, list):
+            waiting += part
+    return found
+
+
 def is_of_another_sklearn(path: Path) -> bool:
     return read_manifest(path)["versions"]["scikit-learn"] != sklearn.__version__
 
@@ -317,7 +356,7 @@ OUTER = {
     "truncated": (lambda whole: whole[:-100], "it is damaged"),
     "a flipped bit": (flipped, "damaged"),
     "not ours": (lambda _: zipped({"a": b"b"}), "an archive without 'manifest.json'"),
-    "newer": (manifest_with(format=2, skcomic="9.1"), r"format 2, written by skcomic 9\.1"),
+    "newer": (manifest_with(format=3, skcomic="9.1"), r"format 3, written by skcomic 9\.1"),
     "format 0": (manifest_with(format=0), "format 0, which there never was"),
     "no format": (manifest_with(format=True), "does not tell 'format'"),
     "deep JSON": (swapped(MANIFEST, b"[" * 99_999), "manifest is no JSON"),
@@ -422,6 +461,17 @@ PIPELINES = {
     "reduce": (node("ConstructorFromReduceNode", "pathlib.Path"), "ConstructorFromReduceNode"),
     "a list that is none": (node("ListNode", "os.system", content=[]), r"os\.system"),
     "not a node": (schema(lambda tree: tree["content"]["content"].update(verbose=3)), "at the"),
+    "deep JSON": (
+        node("JsonNode", "builtins.str", is_json=True, content="[" * 99_999),
+        r"not as skops writes it, at the model\.verbose",
+    ),
+    "a class that never was": (
+        node("ObjectNode", "skcomic.nets.ConvNetClassifier"),
+        r"holds skcomic\.nets\.ConvNetClassifier, which is none",
+    ),
+    "a private name": (
+        node("ObjectNode", "skcomic.run_study"), r"holds skcomic\.run_study, which is none"
+    ),
     "odd key": (schema(lambda tree: tree.update(module_path="os")), "not as skops writes it"),
     "old protocol": (schema(lambda tree: tree.update(protocol=0)), "not of protocol 2 of skops"),
     "numpy.random.seed": (schema(generator), r"a generator of numpy\.random\.seed"),
