@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 from PIL import Image
 
-from skcomic.images import EXTENSIONS
+from skcomic.images.decoding import EXTENSIONS
 
 SIDE = 1024
 QUALITY = 88  # about 120 KB of a face

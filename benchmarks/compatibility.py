@@ -29,7 +29,7 @@ from skcomic import (
     ImageVectorizer,
     build_convnet,
 )
-from skcomic._tensorflow import KerasClassifier, keras
+from skcomic.nets.backend import KerasClassifier, keras
 
 NET = {"image_shape": "pad", "first_units": 4, "filters": 8}
 TRAINING = {"epochs": 8, "batch_size": 8}

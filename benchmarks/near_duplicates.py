@@ -13,14 +13,14 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from skcomic import check_catalogue, load_catalogue
-from skcomic.cache import load_rasters
-from skcomic.duplicates import (
+from skcomic.catalogue.duplicates import (
     COMPARED_SIDE,
     MAX_DISTANCE,
     find_duplicates,
     perceptual_hashes,
 )
-from skcomic.images import examine_image
+from skcomic.images.decoding import examine_image
+from skcomic.images.loading import load_rasters
 
 SIZE = (COMPARED_SIDE, COMPARED_SIDE)
 

@@ -32,7 +32,7 @@ def find(
         net_name,
         split_catalogue,
     )
-    from skcomic.cache import load_rasters, temporary_cache
+    from skcomic.images.loading import load_rasters, temporary_cache
 
     split = split_catalogue(load_catalogue(root), random_state=0, duplicates="ignore")
     both = pd.concat([split.train, split.validation])

@@ -139,7 +139,7 @@ def public_name(name: str) -> str:
     Parameters
     ----------
     name : str
-        Module and name of the class, such as ``skcomic.classifier.ConvNetClassifier``.
+        Module and name of the class, such as ``skcomic.nets.convnet.ConvNetClassifier``.
 
     Returns
     -------

@@ -16,7 +16,9 @@ NOT_ASKED = {
     "RT02",  # the name of a single return value, which scikit-learn gives too
 }
 NOT_ASKED_OF_METHODS = {"EX01"}  # their class has the example
-SHOWN_BY_RUN_STUDY = {f"skcomic.results.Study{part}" for part in ("", "Progress", "Settings")}
+SHOWN_BY_RUN_STUDY = {
+    f"skcomic.study.results.Study{part}" for part in ("", "Progress", "Settings")
+}
 
 
 def public_names() -> list[str]:

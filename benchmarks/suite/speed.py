@@ -27,7 +27,7 @@ N_PAIRS = 60
 class Import:
     """What a user waits for before anything happens."""
 
-    params = ("skcomic", "skcomic.vectorizer", "skcomic.classifier")
+    params = ("skcomic", "skcomic.images.vectorizer", "skcomic.nets.convnet")
     param_names = ("module",)
 
     def time_import(self, module: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from skcomic.folder import finished_parts
+from skcomic.study.folder import finished_parts
 
 app = typer.Typer(
     help="Cheap, proven image classifiers inside scikit-learn.",

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from skcomic._files import write_whole
 from skcomic.cli._app import app, plain_console, plain_errors
-from skcomic.folder import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +46,8 @@ def check(
     """Decode all images and list what is wrong with them; exit with 1 if anything is."""
     console = plain_console()
     with plain_errors():
-        from skcomic.catalogue import load_catalogue
-        from skcomic.checking import KINDS, check_catalogue
+        from skcomic.catalogue.checking import KINDS, check_catalogue
+        from skcomic.catalogue.loading import load_catalogue
 
         catalogue = load_catalogue(root)
         with console.status(f"Decoding {len(catalogue)} images"):
@@ -96,7 +96,7 @@ app.add_typer(caches, name="cache")
 def info(folder: Annotated[Path, typer.Argument(help="Folder of the cache.")]) -> None:
     """Tell how many images a cache holds and what room they take."""
     with plain_errors():
-        from skcomic.cache import cache_info
+        from skcomic.images.cache import cache_info
 
         known = cache_info(folder)
         typer.echo(
@@ -109,6 +109,6 @@ def info(folder: Annotated[Path, typer.Argument(help="Folder of the cache.")]) -
 def clear(folder: Annotated[Path, typer.Argument(help="Folder of the cache.")]) -> None:
     """Delete the decoded images of a cache; they are decoded again when they are wanted."""
     with plain_errors():
-        from skcomic.cache import clear_cache
+        from skcomic.images.cache import clear_cache
 
         clear_cache(folder)

@@ -12,8 +12,8 @@ from typing import IO, Annotated, Any
 
 import typer
 
+from skcomic._files import written_whole
 from skcomic.cli._app import app, plain_errors
-from skcomic.folder import written_whole
 
 _STDIN = "-"
 _CLOSED_PIPE = 141  # as of a program that SIGPIPE ends
@@ -50,8 +50,8 @@ def predict(
             classes = [f"probability_{label}" for label in manifest["classes"]]
             rows.writerow(["path", "label", *classes, "error"])
 
-            from skcomic.persistence import load
-            from skcomic.prediction import predict_files
+            from skcomic.models.persistence import load
+            from skcomic.models.prediction import predict_files
 
             nothing = [""] * len(classes)
             for row in predict_files(load(model), found, batch_size=batch_size, n_jobs=jobs):
@@ -72,13 +72,13 @@ def card(
 ) -> None:
     """Print what a model is, what it was trained on, how good it is and where its limits are."""
     with plain_errors():
-        from skcomic.card import render_card
+        from skcomic.models.card import render_card
 
         typer.echo(render_card(model), nl=False)
 
 
 def _manifest_of(model: Path, paths: list[str]) -> dict[str, Any]:
-    from skcomic.modelfile import ModelFileError, read_manifest
+    from skcomic.models.archive import ModelFileError, read_manifest
 
     try:
         return read_manifest(model)
@@ -96,7 +96,7 @@ def _manifest_of(model: Path, paths: list[str]) -> dict[str, Any]:
 
 def _find(paths: list[str]) -> Iterator[str]:
     """List all images; what stands for none is a mistake that is told at once."""
-    from skcomic.prediction import find_images
+    from skcomic.models.prediction import find_images
 
     parts: list[Iterable[str]] = []
     for path in paths:

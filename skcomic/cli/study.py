@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from skcomic.cli._app import app, plain_console, plain_errors
-from skcomic.folder import (
+from skcomic.study.folder import (
     CACHE,
     CHECKPOINTS,
     DRAWN,
@@ -29,7 +29,7 @@ from skcomic.folder import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skcomic.results import Study, StudyProgress
+    from skcomic.study.results import Study, StudyProgress
 
 # Options that are called otherwise in the settings, and those that decide nothing.
 _SETTINGS = {"candidates": "n_candidates", "seed": "random_state", "pairs": "drawn_pairs"}
@@ -167,7 +167,7 @@ def study(
         catalogue = _load(root) if root else None
         from joblib import parallel_config
 
-        from skcomic.workers import start_workers
+        from skcomic.nets.workers import start_workers
 
         workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
         with locked_folder(out, root=root), workers:
@@ -188,8 +188,8 @@ def _run(
     *,
     afresh: bool,
 ) -> None:
-    from skcomic.checkpoints import count_finished
-    from skcomic.study import run_study
+    from skcomic.nets.checkpoints import count_finished
+    from skcomic.study.run import run_study
 
     if (n_kept := count_finished(out / CHECKPOINTS)) and not afresh:
         console.print(
@@ -240,7 +240,7 @@ def _parse_sizes(text: str) -> tuple[int, ...]:
 
 
 def _load(root: Path) -> "pd.DataFrame":
-    from skcomic.catalogue import load_catalogue
+    from skcomic.catalogue.loading import load_catalogue
 
     return load_catalogue(root)
 
@@ -263,7 +263,7 @@ def _leave_interrupts_to_parent() -> None:
 
 @contextmanager
 def _offering_quarantine() -> Iterator[None]:
-    from skcomic.images import ImageReadError
+    from skcomic.images.decoding import ImageReadError
 
     try:
         yield
@@ -302,7 +302,7 @@ class _Follower:
         self.bar.stop()
 
     def __call__(self, progress: "StudyProgress") -> None:
-        from skcomic.report import write_study
+        from skcomic.study.page import write_study
 
         self.bar.update(self.task, completed=progress.epochs, total=progress.total_epochs)
         if not progress.finished:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from skcomic._files import write_whole
 from skcomic.datasets._drawing import (
     Canvas,
     Field,
@@ -33,7 +34,6 @@ from skcomic.datasets._drawing import (
     stroke,
     to_image,
 )
-from skcomic.folder import write_whole
 
 SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 SKIN = ["#f6d3bd", "#efc2a0", "#e0a884", "#c68b62", "#a06a45", "#7a4c31", "#593624"]

@@ -19,9 +19,9 @@ from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skcomic.catalogue import load_catalogue
-from skcomic.folder import write_whole
-from skcomic.images import EXTENSIONS
+from skcomic._files import write_whole
+from skcomic.catalogue.loading import load_catalogue
+from skcomic.images.decoding import EXTENSIONS
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -1,0 +1,196 @@
+"""What is wrong with a catalogue: files that cannot be read, and images that are odd or twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from skcomic.catalogue.duplicates import (
+    COMPARED_SIDE,
+    N_BITS,
+    N_WORDS,
+    find_duplicates,
+    perceptual_hashes,
+)
+from skcomic.images.decoding import ImageFacts, ImageReadError, examine_image
+
+#: What can be wrong, the worst first.
+KINDS = (
+    "missing",
+    "permission",
+    "empty",
+    "not an image",
+    "truncated",
+    "unreadable",
+    "too large",
+    "duplicate",
+    "near-duplicate",
+    "pair incomplete",
+    "animated",
+    "tiny",
+    "extension does not match the content",
+)
+
+#: A side, in pixels, below which an image is told to be tiny: it holds less than is compared,
+#: and less than the smaller of the sizes that a study tries.
+TINY = 32
+
+FORMATS_OF_EXTENSIONS = {
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".jp2": "JPEG2000",
+    ".jpeg": "JPEG",
+    ".jpg": "JPEG",
+    ".pgm": "PPM",
+    ".png": "PNG",
+    ".ppm": "PPM",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+
+# Images that one thread examines at a time.
+_BATCH = 32
+
+
+class Problem(NamedTuple):
+    """A row of what `check_catalogue` returns."""
+
+    path: str
+    kind: str
+    detail: str
+
+
+def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd.DataFrame:
+    """Decode every file in full and list what is wrong. Nothing is deleted or moved.
+
+    Parameters
+    ----------
+    catalogue : DataFrame with columns `path`, `label` and `pair`
+        As from `load_catalogue`.
+    n_jobs : int or None, default=None
+        Number of threads that decode; None is 1 unless in a `joblib.parallel_config`
+        context, -1 is all cores.
+
+    Returns
+    -------
+    problems : DataFrame of shape (n_problems, 3)
+        Columns `path`, `kind` and `detail`, all strings, in the order of the catalogue; no rows
+        if all is well. A file may have several. The kinds are
+
+        ``missing``, ``empty``, ``not an image``, ``truncated``, ``too large``, ``unreadable``,
+        ``permission``
+            It cannot be read; `detail` is the reason.
+        ``animated``
+            There is more than one frame; only the first is used.
+        ``tiny``
+            A side is shorter than 32 pixels.
+        ``extension does not match the content``
+            Such as a PNG image whose name ends in ``.jpg``. It is read for what it is.
+        ``duplicate``, ``near-duplicate``
+            An earlier image has the same content, or looks the same as told in
+            `join_duplicates`; `detail` names it, and tells if it is of another class. The two
+            images of a pair may look the same.
+        ``pair incomplete``
+            The pair has no image of some class, while most pairs have one of each.
+
+    See Also
+    --------
+    skcomic.join_duplicates : Puts duplicates into one pair.
+
+    Notes
+    -----
+    Memory does not grow with the images: of each, a hash of 32 bytes is kept. A changed byte
+    within the data of a JPEG file is no error for its decoder, and is not found.
+
+    Examples
+    --------
+    >>> import shutil, tempfile
+    >>> from skcomic import load_catalogue
+    >>> from skcomic.datasets import make_comic_faces
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_comic_faces(2, size=32, out_dir=folder, random_state=0)
+    ...     _ = shutil.copy(f"{folder}/faces/pair_0000.jpg", f"{folder}/comics/pair_0001.jpg")
+    ...     problems = check_catalogue(load_catalogue(folder))
+    >>> problems.kind.tolist()
+    ['duplicate']
+    """
+    hashes = np.zeros((len(catalogue), N_WORDS), dtype=np.uint64)
+    is_read = np.zeros(len(catalogue), dtype=bool)
+    problems: list[list[Problem]] = [[] for _ in range(len(catalogue))]
+    paths = catalogue.path.tolist()
+    batches = np.array_split(np.arange(len(paths)), max(1, len(paths) // _BATCH))
+    examined = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+        delayed(_examine)([paths[row] for row in batch]) for batch in batches
+    )
+    for batch, (found, batch_hashes, batch_is_read) in zip(batches, examined, strict=True):
+        hashes[batch], is_read[batch] = batch_hashes, batch_is_read
+        for row, problems_of_file in zip(batch, found, strict=True):
+            problems[row] += problems_of_file
+    for row, problem in _repeated(catalogue, hashes, is_read):
+        problems[row].append(problem)
+    for row, problem in _incomplete(catalogue):
+        problems[row].append(problem)
+    listed = [problem for problems_of_file in problems for problem in problems_of_file]
+    return pd.DataFrame(listed, columns=list(Problem._fields), dtype=str)
+
+
+def _examine(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, np.ndarray]:
+    """Look at some files: what is wrong with each, its hash, and whether it can be read."""
+    rasters = np.zeros((len(paths), COMPARED_SIDE, COMPARED_SIDE), dtype=np.uint8)
+    is_read = np.zeros(len(paths), dtype=bool)
+    problems: list[list[Problem]] = []
+    for row, path in enumerate(paths):
+        try:
+            facts = examine_image(path, (COMPARED_SIDE, COMPARED_SIDE))
+        except ImageReadError as error:
+            problems.append([Problem(*failure) for failure in error.failures])
+            continue
+        rasters[row], is_read[row] = facts.raster, True
+        problems.append([Problem(path, kind, detail) for kind, detail in _oddities(path, facts)])
+    return problems, perceptual_hashes(rasters), is_read
+
+
+def _oddities(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
+    if facts.n_frames > 1:
+        yield "animated", f"{facts.n_frames} frames, of which the first is used"
+    if min(facts.width, facts.height) < TINY:
+        yield "tiny", f"{facts.width} x {facts.height} pixels"
+    extension = Path(path).suffix.lower()
+    if FORMATS_OF_EXTENSIONS.get(extension, facts.format) != facts.format:
+        yield "extension does not match the content", f"is a {facts.format} image"
+
+
+def _repeated(
+    catalogue: pd.DataFrame, hashes: np.ndarray, is_read: np.ndarray
+) -> Iterator[tuple[int, Problem]]:
+    duplicates = find_duplicates(catalogue, hashes, is_read)
+    paths, labels = catalogue.path.tolist(), catalogue.label.tolist()
+    first = duplicates.first
+    for row in np.flatnonzero(first >= 0).tolist():
+        other = first[row]
+        name = f"{labels[other]}/{Path(paths[other]).name}"
+        conflict = ", which is of another class" if labels[row] != labels[other] else ""
+        if duplicates.copy_of[row] >= 0:
+            yield row, Problem(paths[row], "duplicate", f"the same as {name}{conflict}")
+        else:
+            bits = f"{duplicates.distance[row]} of {N_BITS} bits differ"
+            detail = f"looks like {name}{conflict} ({bits})"
+            yield row, Problem(paths[row], "near-duplicate", detail)
+
+
+def _incomplete(catalogue: pd.DataFrame) -> Iterator[tuple[int, Problem]]:
+    """List pairs without an image of some class, where most pairs have one of each."""
+    counts = pd.crosstab(catalogue.pair, catalogue.label)
+    lacks = counts.eq(0).any(axis=1)
+    if lacks.mean() >= 0.5:  # pairs of classes are not what is paired here
+        return
+    first_row = dict(zip(catalogue.pair[::-1], range(len(catalogue) - 1, -1, -1), strict=True))
+    for pair in counts.index[lacks]:
+        row = first_row[pair]
+        absent = ", ".join(counts.columns[counts.loc[pair].eq(0)])
+        path = catalogue.path.iloc[row]
+        yield row, Problem(path, "pair incomplete", f"no image of {absent} in pair {pair}")

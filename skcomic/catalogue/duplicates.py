@@ -1,0 +1,313 @@
+"""Which images are the same as others, or look the same, and what must stay together for it."""
+
+import hashlib
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from skcomic.images.decoding import ImageFailure, PathLike
+from skcomic.images.loading import try_rasters
+
+#: Side, in pixels, of the rasters that are compared; smaller ones hold too little to tell.
+COMPARED_SIDE = 32
+
+#: What a hash is made of: so many bits, in so many unsigned integers.
+N_BITS, N_WORDS = 256, 4
+
+#: Two images whose hashes differ by no more bits than these look the same.
+MAX_DISTANCE = 32
+
+# Grey levels (standard deviation) below which a raster has no pattern: the bits of its hash are
+# rounding errors, and a black sheet would look like a white one.
+_LEAST_CONTRAST = 2
+
+# Distances that are held at a time: few enough for the cache of a processor.
+_BLOCK = 2**18
+
+_NONE = -1
+
+Links = Iterable[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """For each image of a catalogue, what it repeats.
+
+    Parameters
+    ----------
+    copy_of : ndarray of shape (n_images,), int
+        Row of the first image of the same content; -1: none before this one.
+    like : ndarray of shape (n_images,), int
+        Row of the first image of another pair that looks the same; -1: none before this one.
+    distance : ndarray of shape (n_images,), int
+        How many bits of the two hashes differ.
+    group : ndarray of shape (n_images,), int
+        Images that are linked by either, directly or through others, have the same number.
+    """
+
+    copy_of: np.ndarray
+    like: np.ndarray
+    distance: np.ndarray
+    group: np.ndarray
+
+    @property
+    def first(self) -> np.ndarray:
+        """Row of the image that each one repeats, by content or else by look; -1: none."""
+        return np.where(self.copy_of == _NONE, self.like, self.copy_of)
+
+
+def join_duplicates(
+    catalogue: pd.DataFrame, *, n_jobs: int | None = None, cache: PathLike | None = None
+) -> pd.DataFrame:
+    """Make one pair of all pairs that share an image, or an image that looks the same.
+
+    Whoever splits by `pair` then has no copy of a training image among the test images.
+    Files of the same content are found by a hash of it, images that look the same by the
+    perceptual hash of 256 bits that `imagehash.phash` makes of 32x32 grey pixels.
+
+    Parameters
+    ----------
+    catalogue : DataFrame with columns `path` and `pair`
+        As from `load_catalogue`. Files that cannot be read are left alone, with a warning.
+    n_jobs : int or None, default=None
+        Number of threads that decode.
+    cache : str, path-like or None, default=None
+        Folder that keeps the decoded images; see `ImageVectorizer`.
+
+    Returns
+    -------
+    joined : DataFrame
+        A copy of `catalogue`, in which pairs that were joined have one name in `pair`: the
+        first of their names in sorted order.
+
+    See Also
+    --------
+    skcomic.split_catalogue : Does this by itself.
+    skcomic.check_catalogue : Lists the duplicates.
+
+    Notes
+    -----
+    Two images look the same if at most 32 of the 256 bits differ. On the 360 real images of
+    face2comics 1.0.0 (180 pairs of 106 to 512 pixels), so many bits differ between an image and
+    a version of it:
+
+    =====================================  ======  ====  =====  =======
+    version                                median  99 %  worst  found
+    =====================================  ======  ====  =====  =======
+    JPEG of quality 75                     0       4     6      100 %
+    JPEG of quality 20                     2       10    12     100 %
+    WebP of quality 60                     2       6     8      100 %
+    half the size                          4       21    22     100 %
+    64x64 pixels                           4       10    12     100 %
+    grey                                   0       4     4      100 %
+    10 % brighter                          2       8     10     100 %
+    25 % brighter                          4       16    22     100 %
+    20 % less contrast                     2       4     6      100 %
+    1 % cut off each side                  20      34    36     97 %
+    2 % cut off each side                  38      54    62     19 %
+    5 % cut off each side                  90      114   128    0 %
+    mirrored                               126     136   138    0 %
+    =====================================  ======  ====  =====  =======
+
+    Two images of different pairs differ by 60 bits or more (median 118; 64,440 comparisons), so
+    that none is joined by mistake; of 480 images by `make_comic_faces`, by 72 or more. On the 64
+    bits that are the default of `imagehash`, two different faces are as near (6 bits) as an image
+    is to itself at half the size. Images without a pattern, of a standard deviation below two
+    grey levels, are compared by content alone. ``benchmarks/near_duplicates.py`` repeats this.
+
+    Examples
+    --------
+    >>> import shutil, tempfile
+    >>> from skcomic import load_catalogue
+    >>> from skcomic.datasets import make_comic_faces
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_comic_faces(3, size=32, out_dir=folder, random_state=0)
+    ...     _ = shutil.copy(f"{folder}/faces/pair_0000.jpg", f"{folder}/faces/again.jpg")
+    ...     joined = join_duplicates(load_catalogue(folder))
+    >>> joined.pair[joined.label == "faces"].tolist()
+    ['again', 'again', 'pair_0001', 'pair_0002']
+    """
+    (rasters,), failures = try_rasters(
+        catalogue.path.tolist(), [(COMPARED_SIDE, COMPARED_SIDE)], n_jobs=n_jobs, cache=cache
+    )
+    if failures:
+        _warn_of(list(failures.values()))
+    is_read = np.ones(len(catalogue), dtype=bool)
+    is_read[list(failures)] = False
+    hashes = perceptual_hashes(rasters)
+    hashes[~is_read] = 0
+    return join_pairs(catalogue, find_duplicates(catalogue, hashes, is_read))
+
+
+def _warn_of(failures: list[ImageFailure]) -> None:
+    path, _, reason = failures[0]
+    warnings.warn(
+        f"{len(failures)} files cannot be read, so that no duplicates of them are found (the "
+        f"first: {path}: {reason}); skcomic.check_catalogue lists them",
+        stacklevel=3,
+    )
+
+
+def join_pairs(catalogue: pd.DataFrame, duplicates: Duplicates) -> pd.DataFrame:
+    """Make one pair of all pairs that are linked by duplicates.
+
+    Parameters
+    ----------
+    catalogue : DataFrame with a column `pair`
+        The images.
+    duplicates : Duplicates
+        Of these images.
+
+    Returns
+    -------
+    joined : DataFrame
+        As from `join_duplicates`.
+    """
+    pairs = pd.factorize(catalogue.pair)[0]
+    group = join_groups(pairs, [_links_within(duplicates.group)])
+    return catalogue.assign(pair=catalogue.pair.groupby(group).transform("min"))
+
+
+def _links_within(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Link every row to the first one of its group."""
+    _, first, number = np.unique(group, return_index=True, return_inverse=True)
+    return np.arange(len(group)), first[number]
+
+
+def join_groups(group: np.ndarray, links: Links) -> np.ndarray:
+    """Merge groups that links join, directly or through others.
+
+    Parameters
+    ----------
+    group : ndarray of shape (n_rows,), int
+        The number of the group that each row is in, from 0.
+    links : iterable of (ndarray, ndarray)
+        Rows, and for each another one that must be in the same group; in any number of blocks.
+
+    Returns
+    -------
+    joined : ndarray of shape (n_rows,), int
+        Numbers of the groups afterwards, from 0.
+    """
+    for rows, others in links:
+        ends = group[rows], group[others]
+        apart = ends[0] != ends[1]
+        if apart.any():  # of a thousand blocks most have nothing to join
+            n_groups = group.max() + 1
+            edges = (np.ones(apart.sum()), (ends[0][apart], ends[1][apart]))
+            graph = coo_array(edges, shape=(n_groups, n_groups))
+            group = connected_components(graph, directed=False)[1][group]
+    return group
+
+
+def find_duplicates(
+    catalogue: pd.DataFrame, hashes: np.ndarray, is_read: np.ndarray
+) -> Duplicates:
+    """Compare the images of a catalogue with one another.
+
+    Memory is flat: the distances of a block of images are held, and of what looks the same
+    only the first.
+
+    Parameters
+    ----------
+    catalogue : DataFrame with columns `path` and `pair`
+        The images.
+    hashes : ndarray of shape (n_images, 4), uint64
+        As from `perceptual_hashes`; of zeros where an image is not to be compared.
+    is_read : ndarray of shape (n_images,), bool
+        Which files can be read; the others are left alone.
+
+    Returns
+    -------
+    duplicates : Duplicates
+        The images of a pair may look alike: among them only the same content counts.
+    """
+    pairs = pd.factorize(catalogue.pair)[0]
+    copy_of = _find_copies(catalogue.path.tolist(), is_read)
+    like = np.full(len(catalogue), _NONE)
+    distance = np.full(len(catalogue), _NONE)
+
+    def links() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        copies = np.flatnonzero(copy_of != _NONE)
+        yield copies, copy_of[copies]
+        for earlier, later, bits in _find_alike(hashes):
+            others = pairs[earlier] != pairs[later]
+            earlier, later, bits = earlier[others], later[others], bits[others]
+            # Blocks go from the top down, so what came first is the first of all.
+            rows, place = np.unique(later, return_index=True)
+            new = like[rows] == _NONE
+            like[rows[new]], distance[rows[new]] = earlier[place[new]], bits[place[new]]
+            yield earlier, later
+
+    group = join_groups(np.arange(len(catalogue)), links())
+    return Duplicates(copy_of, like, distance, group)
+
+
+def _find_copies(paths: Sequence[PathLike], is_read: np.ndarray) -> np.ndarray:
+    """Tell for each file the first of the same content, or -1; read only what may have one."""
+    rows_of_size = defaultdict(list)
+    for row in np.flatnonzero(is_read).tolist():
+        rows_of_size[Path(paths[row]).stat().st_size].append(row)
+    copy_of = np.full(len(paths), _NONE)
+    for rows in rows_of_size.values():
+        first: dict[bytes, int] = {}
+        for row in rows if len(rows) > 1 else []:
+            with Path(paths[row]).open("rb") as file:
+                content = hashlib.file_digest(file, "blake2b").digest()
+            if content in first:
+                copy_of[row] = first[content]
+            else:
+                first[content] = row
+    return copy_of
+
+
+def perceptual_hashes(rasters: np.ndarray) -> np.ndarray:
+    """Hash what images look like.
+
+    Parameters
+    ----------
+    rasters : ndarray of shape (n_images, height, width), uint8
+        Grey levels, of `COMPARED_SIDE` pixels or more on each side.
+
+    Returns
+    -------
+    hashes : ndarray of shape (n_images, 4), uint64
+        Of 256 bits each; zeros for a raster without a pattern.
+    """
+    import imagehash  # not at the top: with SciPy's transforms it takes 0.3 seconds
+
+    side = round(N_BITS**0.5)
+    bits = np.zeros((len(rasters), N_BITS), dtype=bool)
+    for row, raster in enumerate(rasters):
+        if raster.std() >= _LEAST_CONTRAST:
+            image = Image.fromarray(raster)
+            image = image.resize((COMPARED_SIDE, COMPARED_SIDE), Image.Resampling.BOX)
+            bits[row] = imagehash.phash(image, side, COMPARED_SIDE // side).hash.ravel()
+    return np.packbits(bits, axis=1).view(np.uint64)
+
+
+def _find_alike(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Give, block by block, the rows of each two near hashes and how many bits differ."""
+    rows = np.flatnonzero(hashes.any(axis=1))
+    hashes = hashes[rows]
+    words = np.ascontiguousarray(hashes.T)
+    step = max(1, _BLOCK // max(1, len(rows)))
+    for start in range(0, len(rows), step):
+        block = slice(start, start + step)
+        # Half of the bits rule out nearly all: then there are few left to be counted in full.
+        half = np.bitwise_count(words[0, block, None] ^ words[0, None, start:])
+        half += np.bitwise_count(words[1, block, None] ^ words[1, None, start:])
+        i, j = np.nonzero(half <= MAX_DISTANCE)
+        i, j = i[i < j] + start, j[i < j] + start
+        bits = np.bitwise_count(hashes[i] ^ hashes[j]).sum(axis=1, dtype=int)
+        near = bits <= MAX_DISTANCE
+        if near.any():
+            yield rows[i[near]], rows[j[near]], bits[near]

@@ -1,0 +1,117 @@
+"""A folder with one sub-folder of images per class -> a catalogue."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from skcomic.images.decoding import EXTENSIONS, PathLike
+
+PairRule = Literal["stem"] | Callable[[Path], str] | None
+
+COLUMNS = ("path", "label", "pair")
+
+_WANTED = "give the folder that holds one sub-folder of images per class"
+
+
+def load_catalogue(
+    root: PathLike, *, extensions: Iterable[str] = EXTENSIONS, pair: PairRule = "stem"
+) -> pd.DataFrame:
+    """List the images of a folder that holds one sub-folder per class.
+
+    Parameters
+    ----------
+    root : str or path-like
+        The folder. Each of its sub-folders is a class, named as the folder is; the images
+        lie directly in it. Links are followed.
+    extensions : iterable of str, default=EXTENSIONS
+        Which files are images, by the end of their name, in any case.
+    pair : "stem", callable or None, default="stem"
+        Which images belong together and must never be split: those of the same stem
+        (``faces/7.jpg`` and ``comics/7.jpg`` are pair ``7``), those for which a function of
+        the path returns the same string, or None: each image is alone.
+
+    Returns
+    -------
+    catalogue : DataFrame of shape (n_images, 3)
+        Columns `path`, `label` and `pair`, all strings, sorted by label and path, so that it
+        is the same from run to run. Its ``attrs`` tell the `root` and how many
+        `hidden_files`, `other_files` and `empty_folders` were passed over.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `root` does not exist.
+    NotADirectoryError
+        If `root` is a file.
+    ValueError
+        If there is no class folder with images in it, or only one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skcomic.datasets import make_comic_faces
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_comic_faces(2, size=32, out_dir=folder, random_state=0)
+    ...     catalogue = load_catalogue(folder)
+    >>> catalogue.label.tolist()
+    ['comics', 'comics', 'faces', 'faces']
+    >>> catalogue.pair.nunique()
+    2
+    """
+    root = Path(root)
+    if not root.exists():
+        raise FileNotFoundError(f"there is no folder {str(root)!r}; {_WANTED}")
+    if not root.is_dir():
+        raise NotADirectoryError(f"{str(root)!r} is a file; {_WANTED}")
+    wanted = tuple(extension.lower() for extension in extensions)
+    passed_over = {"hidden_files": 0, "other_files": 0, "empty_folders": 0}
+    images: list[tuple[str, str, str]] = []
+    for entry in sorted(root.iterdir()):
+        if entry.name.startswith("."):
+            passed_over["hidden_files"] += 1
+        elif not entry.is_dir():
+            passed_over["other_files"] += 1
+        else:
+            paths = _images_of_class(entry, wanted, passed_over)
+            images += [(str(path), entry.name, _pair_of(path, pair)) for path in paths]
+            passed_over["empty_folders"] += not paths
+    catalogue = pd.DataFrame(images, columns=list(COLUMNS), dtype=str)
+    _check_classes(catalogue, root, passed_over, wanted)
+    catalogue.attrs.update(root=str(root), **passed_over)
+    return catalogue
+
+
+def _images_of_class(
+    folder: Path, extensions: tuple[str, ...], passed_over: dict[str, int]
+) -> list[Path]:
+    paths = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            passed_over["hidden_files"] += 1
+        elif path.suffix.lower() not in extensions or path.is_dir():
+            passed_over["other_files"] += 1
+        else:
+            paths.append(path)
+    return paths
+
+
+def _pair_of(path: Path, pair: PairRule) -> str:
+    if pair is None:
+        return str(path)
+    return path.stem if pair == "stem" else str(pair(path))
+
+
+def _check_classes(
+    catalogue: pd.DataFrame, root: Path, passed_over: dict[str, int], extensions: tuple[str, ...]
+) -> None:
+    classes = catalogue.label.unique().tolist()
+    if len(classes) >= 2:
+        return
+    others = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in passed_over.items())
+    found = f"one class, {classes[0]!r}," if classes else "no class folder with images"
+    raise ValueError(
+        f"looked in {str(root)!r} for two or more sub-folders, one per class, with images "
+        f"({' '.join(extensions)}) directly in them; found {found} and {others}"
+    )

@@ -1,0 +1,148 @@
+"""A catalogue -> training, validation and test images: pairs stay together."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch, check_random_state
+
+from skcomic.catalogue.duplicates import join_duplicates
+from skcomic.images.decoding import PathLike
+
+
+def split_catalogue(
+    catalogue: pd.DataFrame,
+    *,
+    test_size: float = 1 / 3,
+    validation_size: float = 1 / 3,
+    random_state: Any = None,
+    duplicates: Literal["together", "ignore"] = "together",
+    n_jobs: int | None = None,
+    cache: PathLike | None = None,
+) -> Bunch:
+    """Split a catalogue at random into training, validation and test images.
+
+    Pairs are dealt out one by one, in random order, each to the part that then misses the
+    wanted number of images of each class by least. So a pair is never divided, and the
+    classes keep their proportions in every part, whatever the pairs are made of.
+
+    Parameters
+    ----------
+    catalogue : DataFrame with columns `path`, `label` and `pair`
+        As from `load_catalogue`.
+    test_size : float, default=1/3
+        Share of the images that is kept for the test; between 0 and 1.
+    validation_size : float, default=1/3
+        Share *of the rest* that is kept for validation; between 0 and 1.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for the same split each time.
+    duplicates : {"together", "ignore"}, default="together"
+        "together" decodes all images once (see `cache`) and keeps those that are the same or
+        look the same in one part, by `join_duplicates`: else a copy of a training image may be
+        in the test. "ignore" opens no file.
+    n_jobs : int or None, default=None
+        Number of threads that decode.
+    cache : str, path-like or None, default=None
+        Folder that keeps the decoded images; see `ImageVectorizer`.
+
+    Returns
+    -------
+    split : Bunch
+        Three frames, `train`, `validation` and `test`, whose rows keep the index and the
+        order of `catalogue`; each row is in exactly one of them. Pairs that share an image
+        have one name in `pair`.
+
+    Raises
+    ------
+    ValueError
+        If a share is not between 0 and 1, or if a class has too few pairs to be in all
+        three parts.
+
+    Warns
+    -----
+    UserWarning
+        If files cannot be read: duplicates of them are not found.
+
+    See Also
+    --------
+    join_duplicates : The same for other splits, such as `StratifiedGroupKFold`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skcomic import split_catalogue
+    >>> catalogue = pd.DataFrame({
+    ...     "path": [f"{label}/{i}.jpg" for i in range(9) for label in ("comics", "faces")],
+    ...     "label": ["comics", "faces"] * 9, "pair": [i for i in range(9) for _ in range(2)]})
+    >>> split = split_catalogue(catalogue, random_state=0, duplicates="ignore")
+    >>> len(split.train), len(split.validation), len(split.test)
+    (8, 4, 6)
+    >>> set(split.train.pair) & set(split.test.pair)
+    set()
+    """
+    for name, share in (("test_size", test_size), ("validation_size", validation_size)):
+        if not 0 < share < 1:
+            raise ValueError(f"{name} must be a share between 0 and 1, not {share!r}")
+    if duplicates not in ("together", "ignore"):
+        raise ValueError(f"duplicates must be 'together' or 'ignore', not {duplicates!r}")
+    if duplicates == "together":
+        catalogue = join_duplicates(catalogue, n_jobs=n_jobs, cache=cache)
+    shares = {
+        "train": (1 - test_size) * (1 - validation_size),
+        "validation": (1 - test_size) * validation_size,
+        "test": test_size,
+    }
+    part_of_row = deal_out_pairs(
+        catalogue, list(shares.values()), check_random_state(random_state)
+    )
+    split = Bunch(**{name: catalogue[part_of_row == i] for i, name in enumerate(shares)})
+    _check_parts(catalogue, split)
+    return split
+
+
+def deal_out_pairs(
+    catalogue: pd.DataFrame, shares: list[float], random: np.random.RandomState
+) -> np.ndarray:
+    """Give every row the number of a part, such that pairs stay whole and classes balanced.
+
+    Parameters
+    ----------
+    catalogue : DataFrame with columns `label` and `pair`
+        The images.
+    shares : list of float
+        The wanted share of each part; they add up to 1.
+    random : RandomState
+        Decides which pair goes where.
+
+    Returns
+    -------
+    parts : ndarray of shape (n_images,), int
+        For each row the index of its part in `shares`.
+    """
+    counts = pd.crosstab(catalogue.pair, catalogue.label)
+    pairs = counts.to_numpy()
+    # Large groups first: they are the hardest to place. Equal ones stay in random order.
+    order = random.permutation(len(pairs))
+    order = order[np.argsort(-pairs[order].sum(axis=1), kind="stable")]
+    wanted = np.outer(shares, pairs.sum(axis=0))
+    missing = wanted.copy()
+    part_of_pair = np.empty(len(pairs), dtype=int)
+    for i in order:
+        # Placing the pair in part p changes sum((missing / wanted) ** 2) by this much: the
+        # relative miss, so that small parts and rare classes count as much as large ones.
+        gain = ((2 * missing * pairs[i] - pairs[i] ** 2) / wanted**2).sum(axis=1)
+        part_of_pair[i] = np.argmax(gain)
+        missing[part_of_pair[i]] -= pairs[i]
+    return pd.Series(part_of_pair, index=counts.index).loc[catalogue.pair].to_numpy()
+
+
+def _check_parts(catalogue: pd.DataFrame, split: Bunch) -> None:
+    classes = catalogue.label.unique()
+    for name, part in split.items():
+        for absent in np.setdiff1d(classes, part.label.unique()):
+            n_pairs = catalogue.pair[catalogue.label == absent].nunique()
+            raise ValueError(
+                f"class {absent!r} has only {n_pairs} pairs, too few to put at least one "
+                f"into each of train, validation and test ({name} would have none); add images "
+                "of it"
+            )

@@ -1,0 +1,284 @@
+"""Figures of what was measured, in the shape of scikit-learn's displays."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from skcomic.nets.topology import net_name
+from skcomic.selection.scoring import Cost
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from skcomic.study.results import Study
+
+_COST_LABELS = {
+    "cpu_seconds": "CPU seconds of training",
+    "wall_seconds": "Wall seconds of training",
+    "multiply_adds": "Multiply-adds of training",
+}
+_COLOURS = {"average": "#0072b2", "max": "#d55e00"}  # told apart by colour-blind eyes too
+_CHOSEN = "#009e73"
+_LABEL_HEIGHT = 0.055  # as a share of the axes
+
+
+class TimeScoreDisplay:
+    """Cost against F-score: each net's training and validation points, joined.
+
+    Create it with `from_study` or `from_cv_results`.
+
+    Parameters
+    ----------
+    nets : sequence of str
+        Names of the nets.
+    costs : array-like of shape (n_nets,)
+        What the training of each cost.
+    train_f_scores, validation_f_scores : array-like of shape (n_nets,)
+        F-scores on the images of training and of validation.
+    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
+        What `costs` are.
+    chosen : str, default=None
+        The net that is marked.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Drawn on by `plot`.
+    figure_ : matplotlib Figure
+        That `ax_` is part of.
+
+    Examples
+    --------
+    >>> from skcomic import TimeScoreDisplay
+    >>> display = TimeScoreDisplay(["8_max_2", "16_max_1"], costs=[12.0, 9.5],
+    ...     train_f_scores=[0.99, 0.98], validation_f_scores=[0.95, 0.95], chosen="16_max_1")
+    >>> display.plot().ax_.get_ylabel()
+    'F-score'
+    """
+
+    def __init__(
+        self,
+        nets: Any,
+        *,
+        costs: Any,
+        train_f_scores: Any,
+        validation_f_scores: Any,
+        cost: Cost = "cpu_seconds",
+        chosen: str | None = None,
+    ) -> None:
+        self.nets = list(nets)
+        self.costs = np.asarray(costs, dtype=float)
+        self.train_f_scores = np.asarray(train_f_scores, dtype=float)
+        self.validation_f_scores = np.asarray(validation_f_scores, dtype=float)
+        self.cost = cost
+        self.chosen = chosen
+
+    @classmethod
+    def from_study(
+        cls, study: "Study", stage: Literal["search", "sizes"] = "search"
+    ) -> "TimeScoreDisplay":
+        """Show one stage of a study.
+
+        Parameters
+        ----------
+        study : Study
+            As from `run_study`.
+        stage : {"search", "sizes"}, default="search"
+            The nets of the search, or the chosen net at each size.
+
+        Returns
+        -------
+        display : TimeScoreDisplay
+            Not yet drawn.
+
+        Raises
+        ------
+        ValueError
+            If the study has not come to that stage.
+        """
+        if stage not in ("search", "sizes"):
+            raise ValueError(f"stage must be 'search' or 'sizes', not {stage!r}")
+        frame = study.candidates if stage == "search" else study.sizes
+        if frame is None:
+            raise ValueError(f"the study has not finished its stage {stage!r}")
+        if stage == "search":
+            nets, chosen = study.name_candidates(), study.chosen_net
+        else:
+            nets = frame.net + "_" + frame["size"].astype(str)
+            chosen = f"{study.chosen_net}_{study.chosen_size}"
+        cost = study.settings.cost
+        frame = frame.assign(net=nets, cost=frame[cost])[frame.failure.isna()]
+        return cls._from_frame(frame, cost, chosen)
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        *,
+        cost: Cost = "cpu_seconds",
+        chosen: int | None = None,
+    ) -> "TimeScoreDisplay":
+        """Show the candidates of a search over architectures.
+
+        Parameters
+        ----------
+        cv_results : dict
+            `cv_results_` of a search with ``scoring=CostScorer(...)`` and
+            ``return_train_score=True``.
+        cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
+            What is shown on the horizontal axis.
+        chosen : int, default=None
+            Index of the candidate that is marked, such as `best_index_` of the search.
+
+        Returns
+        -------
+        display : TimeScoreDisplay
+            Not yet drawn.
+
+        Raises
+        ------
+        ValueError
+            If the search did not measure what is shown.
+        """
+        columns = {
+            "cost": f"mean_test_{cost}",
+            "train_f_score": "mean_train_f_score",
+            "validation_f_score": "mean_test_f_score",
+        }
+        if missing := [key for key in columns.values() if key not in cv_results]:
+            raise ValueError(
+                f"cv_results has no {missing}; search with scoring=CostScorer(...) and "
+                "return_train_score=True"
+            )
+        frame = pd.DataFrame({name: cv_results[key] for name, key in columns.items()})
+        frame["net"] = [net_name(params) for params in cv_results["params"]]
+        named = None if chosen is None else frame.net[chosen]
+        return cls._from_frame(frame.dropna(), cost, named)  # without nets that failed
+
+    @classmethod
+    def _from_frame(
+        cls, frame: pd.DataFrame, cost: Cost, chosen: str | None
+    ) -> "TimeScoreDisplay":
+        return cls(
+            frame.net,
+            costs=frame.cost,
+            train_f_scores=frame.train_f_score,
+            validation_f_scores=frame.validation_f_score,
+            cost=cost,
+            chosen=chosen,
+        )
+
+    def plot(self, ax: "Axes | None" = None) -> "TimeScoreDisplay":
+        """Draw the figure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        display : TimeScoreDisplay
+            Itself, with `ax_` and `figure_`.
+        """
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
+        for i, net in enumerate(self.nets):
+            colour = _COLOURS.get(net.split("_")[1], "black")
+            cost, train, validation = (
+                self.costs[i],
+                self.train_f_scores[i],
+                self.validation_f_scores[i],
+            )
+            ax.plot([cost, cost], [train, validation], color=colour, linewidth=1.2, alpha=0.6)
+            ax.plot(cost, train, "o", color=colour, markerfacecolor="white", markersize=6)
+            ax.plot(cost, validation, "o", color=colour, markersize=6)
+            if net == self.chosen:
+                ax.plot(
+                    cost, validation, "o", color=_CHOSEN, fillstyle="none", markersize=13, mew=2
+                )
+        _leave_room(ax, self.costs, np.r_[self.train_f_scores, self.validation_f_scores])
+        self._name_the_nets(ax)
+        ax.set_xlabel(_COST_LABELS[self.cost])
+        ax.set_ylabel("F-score")
+        ax.grid(visible=True, color="0.92")
+        ax.set_axisbelow(True)
+        ax.spines[["top", "right"]].set_visible(False)
+        self._explain(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _name_the_nets(self, ax: "Axes") -> None:
+        """Write each net's name in a column beside the axes, with a line to its point.
+
+        A column keeps the names apart however close the points are.
+        """
+        to_axes = (ax.transData + ax.transAxes.inverted()).transform
+        heights = to_axes(np.column_stack([self.costs, self.validation_f_scores]))[:, 1]
+        order = np.lexsort((self.costs, heights))
+        spread = _spread(heights[order], _LABEL_HEIGHT)
+        for i, height in zip(order, spread, strict=True):
+            is_chosen = self.nets[i] == self.chosen
+            ax.annotate(
+                self.nets[i],
+                xy=(self.costs[i], self.validation_f_scores[i]),
+                xytext=(1.02, height),
+                textcoords="axes fraction",
+                fontsize=9,
+                fontweight="bold" if is_chosen else "normal",
+                color=_CHOSEN if is_chosen else "0.15",
+                verticalalignment="center",
+                annotation_clip=False,
+                arrowprops={
+                    "arrowstyle": "-",
+                    "color": _CHOSEN if is_chosen else "0.75",
+                    "linewidth": 0.7,
+                    "shrinkB": 4,
+                },
+            )
+
+    def _explain(self, ax: "Axes") -> None:
+        from matplotlib.lines import Line2D
+
+        def mark(label: str, **style: Any) -> Line2D:
+            return Line2D([], [], linestyle="none", marker="o", label=label, **style)
+
+        poolings = [p for p in _COLOURS if any(net.split("_")[1] == p for net in self.nets)]
+        marks = [mark(f"{pooling} pooling", color=_COLOURS[pooling]) for pooling in poolings]
+        marks.append(mark("validation", color="0.3"))
+        marks.append(mark("training", color="0.3", markerfacecolor="white"))
+        if self.chosen in self.nets:
+            marks.append(mark("chosen", color=_CHOSEN, fillstyle="none", markersize=11, mew=2))
+        ax.legend(
+            handles=marks,
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=len(marks),
+            frameon=False,
+            fontsize=9,
+            handletextpad=0.1,
+            columnspacing=1.2,
+        )
+
+
+def _leave_room(ax: "Axes", costs: np.ndarray, scores: np.ndarray) -> None:
+    low, high = np.nanmin(scores), np.nanmax(scores)
+    margin = 0.08 * max(high - low, 0.02)
+    ax.set_ylim(low - margin, high + margin)
+    ax.set_xlim(0, 1.06 * np.nanmax(costs))
+
+
+def _spread(heights: np.ndarray, least: float) -> np.ndarray:
+    """Move sorted heights apart as little as need be, and back between 0 and 1."""
+    placed = heights.astype(float).copy()
+    for i in range(1, len(placed)):
+        placed[i] = max(placed[i], placed[i - 1] + least)
+    if len(placed) and placed[-1] > 1:
+        placed[-1] = 1.0
+        for i in range(len(placed) - 2, -1, -1):
+            placed[i] = min(placed[i], placed[i + 1] - least)
+    return placed

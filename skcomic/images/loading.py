@@ -1,0 +1,186 @@
+"""Image files -> rasters, from the cache where they are there: the way that all pixels take."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from skcomic.images.cache import RasterCache, file_state, is_settled, raster_keys
+from skcomic.images.decoding import (
+    MAX_PIXELS,
+    ImageFailure,
+    ImageReadError,
+    PathLike,
+    Resample,
+    read_rasters,
+)
+
+_CHUNK = 2048
+
+
+def load_rasters(
+    paths: Sequence[PathLike],
+    sizes: Sequence[tuple[int, int]],
+    resample: Resample = "box",
+    *,
+    n_jobs: int | None = None,
+    cache: PathLike | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> list[np.ndarray]:
+    """Read image files as grey rasters, from the cache where they are there.
+
+    Parameters
+    ----------
+    paths : sequence of str or path-like
+        The image files.
+    sizes : sequence of (int, int)
+        Heights and widths that are wanted of each image. Sizes that are made of the same
+        decoded image share one decode.
+    resample : str, default="box"
+        As for `read_raster`.
+    n_jobs : int or None, default=None
+        Number of threads that decode.
+    cache : str, path-like or None, default=None
+        Folder of the cache. One that cannot be used costs a warning and nothing else.
+    max_pixels : int, default=178_956_970
+        As for `read_raster`. Images are kept by limit: what another one let in is not taken.
+
+    Returns
+    -------
+    rasters : list of ndarray of shape (n_images, height, width), uint8
+        One array for each size, in the order of `paths`.
+
+    Raises
+    ------
+    ImageReadError
+        If files cannot be read. All are tried first, and the good ones kept in the cache.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skcomic import load_catalogue
+    >>> from skcomic.datasets import make_comic_faces
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = make_comic_faces(3, size=64, out_dir=folder, random_state=0).paths
+    ...     large, small = load_rasters(paths, [(16, 16), (8, 8)])
+    >>> large.shape, small.shape
+    ((6, 16, 16), (6, 8, 8))
+    """
+    rasters, failures = try_rasters(
+        paths, sizes, resample, n_jobs=n_jobs, cache=cache, max_pixels=max_pixels
+    )
+    if failures:
+        raise ImageReadError(list(failures.values()), len(paths))
+    return rasters
+
+
+def try_rasters(
+    paths: Sequence[PathLike],
+    sizes: Sequence[tuple[int, int]],
+    resample: Resample = "box",
+    *,
+    n_jobs: int | None = None,
+    cache: PathLike | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> tuple[list[np.ndarray], dict[int, ImageFailure]]:
+    """Read image files as `load_rasters` does, and tell which ones cannot be read.
+
+    Parameters
+    ----------
+    paths, sizes, resample, n_jobs, cache, max_pixels
+        As for `load_rasters`.
+
+    Returns
+    -------
+    rasters : list of ndarray of shape (n_images, height, width), uint8
+        One array for each size; the rows of bad files may hold anything.
+    failures : dict of int to ImageFailure
+        Row and failure of each bad file, in the order of `paths`.
+    """
+    rasters = [np.empty((len(paths), *size), dtype=np.uint8) for size in sizes]
+    store = RasterCache.at(cache) if cache is not None else None
+    failures: dict[int, ImageFailure] = {}
+    for start in range(0, len(paths), _CHUNK):
+        chunk = paths[start : start + _CHUNK]
+        parts = [array[start : start + _CHUNK] for array in rasters]
+        failed = _load_chunk(chunk, parts, (resample, max_pixels), n_jobs, store)
+        failures |= {start + row: failed[row] for row in sorted(failed)}
+    return rasters, failures
+
+
+def keep_raster(cache: PathLike, path: PathLike, raster: np.ndarray, resample: Resample) -> None:
+    """Put a raster that was decoded elsewhere into a cache; its file must have settled."""
+    if is_settled(state := file_state(path), state):
+        store = RasterCache.at(cache)
+        store.write(raster_keys([state], raster.shape, resample), raster[np.newaxis])
+        store.count_decodes(1)
+
+
+@contextmanager
+def temporary_cache() -> Iterator[str]:
+    """Give the folder of a cache that is deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="skcomic-", ignore_cleanup_errors=True) as folder:
+        try:
+            yield folder
+        finally:
+            RasterCache.close(folder)
+
+
+def _load_chunk(
+    paths: Sequence[PathLike],
+    rasters: list[np.ndarray],
+    rules: tuple[Resample, int],
+    n_jobs: int | None,
+    store: "RasterCache | None",
+) -> dict[int, ImageFailure]:
+    """Fill the rasters of some images; return the rows that failed."""
+    missing = np.ones((len(rasters), len(paths)), dtype=bool)
+    if store:
+        states = [file_state(path) for path in paths]
+        keys = [raster_keys(states, part.shape[1:], *rules) for part in rasters]
+        missing = np.array([~store.read(k, part) for k, part in zip(keys, rasters, strict=True)])
+    rows = np.flatnonzero(missing.any(axis=0))
+    if not len(rows):
+        return {}
+    # Pillow gives up the interpreter lock while it decodes, so threads do scale. A few batches
+    # for each thread keep them all busy to the end at little overhead.
+    batches = np.array_split(rows, min(len(rows), 64))
+    done = Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(
+        delayed(_decode)(paths, rasters, batch, missing, rules) for batch in batches
+    )
+    failed = {row: failure for _, failures in done for row, failure in failures.items()}
+    if store:
+        good = [row for row in rows.tolist() if row not in failed]
+        unchanged = [row for row in good if is_settled(states[row], file_state(paths[row]))]
+        for wanted, part_keys, part in zip(missing, keys, rasters, strict=True):
+            kept = [row for row in unchanged if wanted[row]]
+            store.write([part_keys[row] for row in kept], part[kept])
+        store.count_decodes(sum(n_decodes for n_decodes, _ in done))
+    return failed
+
+
+def _decode(
+    paths: Sequence[PathLike],
+    rasters: list[np.ndarray],
+    rows: np.ndarray,
+    missing: np.ndarray,
+    rules: tuple[Resample, int],
+) -> tuple[int, dict[int, ImageFailure]]:
+    """Decode some images; return how often a file was decoded, and the rows that failed."""
+    n_decodes, failures = 0, {}
+    resample, max_pixels = rules
+    for row in rows.tolist():
+        parts = [part for part, wanted in zip(rasters, missing[:, row], strict=True) if wanted]
+        try:
+            decoded, n = read_rasters(
+                paths[row], [part.shape[1:] for part in parts], resample, max_pixels=max_pixels
+            )
+        except ImageReadError as error:
+            failures[row] = error.failures[0]
+            continue
+        n_decodes += n
+        for part, raster in zip(parts, decoded, strict=True):
+            part[row] = raster
+    return n_decodes, failures

@@ -1,0 +1,219 @@
+"""Paths of images -> rows of pixels: the image cousin of ``HashingVectorizer``."""
+
+import os
+import warnings
+from collections.abc import Iterable
+from numbers import Integral
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skcomic._estimator import EstimatorMixin, Sides, visual_block, with_callbacks
+from skcomic.images.decoding import MAX_PIXELS, RESAMPLING, ImageReadError, PathLike, Resample
+from skcomic.images.loading import try_rasters
+
+WHITE = 255
+
+
+class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
+    """Turn paths of image files into rows of grey pixels.
+
+    Each image is decoded, turned grey, resized, divided by 255 and flattened, row by row
+    from the top left. How files are decoded is told by `read_raster`.
+
+    The transformer is stateless, as `sklearn.feature_extraction.text.HashingVectorizer` is:
+    `transform` works without `fit`, and what it does to one image does not depend on others.
+
+    Parameters
+    ----------
+    size : int or (int, int), default=64
+        Height and width that every image is resized to, in pixels; an int is both.
+    resample : {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}, default="box"
+        The filter that resizes; "box" takes the mean of the pixels covered.
+    n_jobs : int or None, default=None
+        Number of threads that decode; None is 1 unless in a `joblib.parallel_config`
+        context, -1 is all cores.
+    cache : str, path-like or None, default=None
+        A folder that keeps the decoded images, so that each is decoded once per size, whatever
+        fits, folds and processes want it again. A changed file is decoded anew. It takes one
+        byte per pixel kept, up to 8 GiB (``skcomic cache info``); a folder that cannot be used
+        costs a warning.
+    on_error : {"raise", "nan"}, default="raise"
+        What to do about files that cannot be read: raise one error that lists all of them, or
+        give each a row of NaN, with one warning that tells how many there are, for a stream
+        that must not stop. Classifiers refuse such rows; leave them out first.
+    max_pixels : int, default=178_956_970
+        Images of more pixels are refused before anything of them is decoded: a file of some
+        hundred bytes can claim to be of any size. What else is refused is told by `read_raster`.
+
+    See Also
+    --------
+    skcomic.ConvNetClassifier : Takes the rows.
+
+    Notes
+    -----
+    Grey levels are divided by 255, the level of white, so that 1.0 is white. Memory for the
+    rows is ``n_images * height * width * 4`` bytes; no full-size image is kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skcomic import ImageVectorizer
+    >>> from skcomic.datasets import make_comic_faces
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     faces = make_comic_faces(3, size=64, out_dir=folder, random_state=0)
+    ...     rows = ImageVectorizer(size=(16, 8)).transform(faces.paths)
+    >>> rows.shape, rows.dtype
+    ((6, 128), dtype('float32'))
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "size": [Interval(Integral, 1, None, closed="left"), Sides()],
+        "resample": [StrOptions(set(RESAMPLING))],
+        "n_jobs": [Integral, None],
+        "cache": [str, os.PathLike, None],
+        "on_error": [StrOptions({"raise", "nan"})],
+        "max_pixels": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        size: int | tuple[int, int] = 64,
+        *,
+        resample: Resample = "box",
+        n_jobs: int | None = None,
+        cache: PathLike | None = None,
+        on_error: Literal["raise", "nan"] = "raise",
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        self.size = size
+        self.resample = resample
+        self.n_jobs = n_jobs
+        self.cache = cache
+        self.on_error = on_error
+        self.max_pixels = max_pixels
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> "ImageVectorizer":
+        """Check the parameters and the kind of the input; nothing is learnt.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images,) or one-column DataFrame
+            Paths of image files; none is opened.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageVectorizer
+            The transformer itself.
+        """
+        with self._fit_task(X, y):
+            _list_paths(X)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Decode the images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images,) or (n_images, 1)
+            Paths of image files: a list, array, Series or one-column DataFrame.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_images, height * width), float32
+            Grey levels in [0, 1], in the order of `X` whatever `n_jobs` is; with
+            ``on_error="nan"``, NaN for each file that cannot be read.
+
+        Raises
+        ------
+        ImageReadError
+            If files cannot be read and `on_error` is "raise". All files are tried first;
+            every bad one is listed with its reason.
+        """
+        self._validate_params()
+        height, width = _height_and_width(self.size)
+        paths = _list_paths(X)
+        (rasters,), failures = try_rasters(
+            paths,
+            [(height, width)],
+            self.resample,
+            n_jobs=self.n_jobs,
+            cache=self.cache,
+            max_pixels=self.max_pixels,
+        )
+        if failures and self.on_error == "raise":
+            raise ImageReadError(list(failures.values()), len(paths))
+        rows = rasters.reshape(len(paths), height * width).astype(np.float32)
+        rows /= WHITE
+        if failures:
+            rows[list(failures)] = np.nan
+            warnings.warn(
+                f"{len(failures)} of {len(paths)} images cannot be read; their rows are NaN. "
+                f"The first is {next(iter(failures.values()))}",
+                stacklevel=3,  # through the wrapper of scikit-learn
+            )
+        return rows
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:  # noqa: ARG002
+        """Name the pixels.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored; there for the convention.
+
+        Returns
+        -------
+        names : ndarray of shape (height * width,), object
+            ``pixel_{row}_{column}``, counted from the top left.
+        """
+        self._validate_params()
+        height, width = _height_and_width(self.size)
+        names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+        return np.array(names, dtype=object)
+
+    def _sk_visual_block_(self) -> Any:
+        height, width = _height_and_width(self.size)
+        return visual_block(self, f"{type(self).__name__} {height}x{width}")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True  # stateless: scikit-learn's set_output asks before naming columns
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.requires_fit = False
+        return tags
+
+
+def _height_and_width(size: Any) -> tuple[int, int]:
+    height, width = (size, size) if isinstance(size, Integral) else size
+    return int(height), int(width)
+
+
+def _list_paths(X: Any) -> list[PathLike]:
+    """Take the paths out of any of the containers that hold one column of them."""
+    if isinstance(X, str | bytes | os.PathLike) or not isinstance(X, Iterable):
+        raise ValueError(
+            f"X must be a list, array, Series or one-column DataFrame of paths, not {X!r}; "
+            "put a single path into a list"
+        )
+    column = np.asarray(X, dtype=object)
+    if column.ndim == 2 and column.shape[1] == 1:
+        column = column[:, 0]
+    if column.ndim != 1:
+        raise ValueError(
+            f"X must hold one path per image, in one column; it has shape {column.shape}"
+        )
+    for row, path in enumerate(column):
+        if not isinstance(path, str | os.PathLike):
+            raise ValueError(f"row {row} of X is no path but {path!r} of {type(path).__name__}")
+    return column.tolist()

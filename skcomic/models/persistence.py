@@ -1,0 +1,335 @@
+"""Models in files: written whole, and read without running anything that is in them."""
+
+import copy
+import inspect
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skcomic._files import write_whole
+from skcomic._version import __version__
+from skcomic.images.decoding import PathLike
+from skcomic.models.archive import (
+    FORMAT,
+    MAX_BYTES,
+    PIPELINE,
+    Refusal,
+    pack,
+    refusals_of,
+    unpack,
+)
+from skcomic.models.names import with_current_modules, with_public_names
+from skcomic.models.network_audit import audit_network
+from skcomic.models.pipeline_audit import ALLOWED, audit_pipeline
+
+# What is of one machine, or runs: it is neither saved nor taken from a file.
+_LEFT_OUT = ("cache", "callbacks", "checkpoint_dir", "memory")
+
+_LIBRARIES = ("scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pillow", "skops")
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> None:
+    """Write a fitted model into one file that holds no pickle.
+
+    The file is a zip archive: ``manifest.json``, which tells of the model and has the SHA-256 of
+    every other member, the pipeline as skops writes it, and each network as a ``.keras`` file.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted `ConvNetClassifier`, a pipeline with one, or a search, `CalibratedClassifierCV`,
+        `TunedThresholdClassifierCV` or `FixedThresholdClassifier` around either.
+    path : str or path-like
+        The file, by custom named ``*.skcomic``; a former one is replaced once the new one is
+        complete.
+    about : dict, default=None
+        What ``skcomic card`` tells of the model, as plain data: ``Study.to_dict()``, or any of
+        its entries, or others.
+
+    Raises
+    ------
+    NotFittedError
+        If the model is not fitted.
+    TypeError
+        If the model holds something that a file cannot: it is named. Nothing is written.
+    ValueError
+        If `about` is not plain data.
+    OSError
+        If the file cannot be written, or a temporary one; a former one is still there.
+
+    See Also
+    --------
+    load : Reads it.
+
+    Notes
+    -----
+    Left out are what belongs to one machine or is code: the `cache` of an `ImageVectorizer`, the
+    `memory` of a pipeline, folders of checkpoints, Keras' and scikit-learn's callbacks. The state
+    of the optimizer is kept, so that `partial_fit` and `warm_start` go on as they would have.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from skcomic import ConvNetClassifier, load, save
+    >>> rows = np.random.default_rng(0).random((20, 64), dtype=np.float32)
+    >>> net = ConvNetClassifier(first_units=4, filters=4, epochs=1).fit(rows, [0, 1] * 10)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(net, f"{folder}/net.skcomic")
+    ...     again = load(f"{folder}/net.skcomic")
+    >>> np.array_equal(again.predict_proba(rows), net.predict_proba(rows))
+    True
+    """
+    from sklearn.utils.validation import check_is_fitted
+
+    from skcomic.nets.backend import keras
+    from skcomic.nets.convnet import ConvNetClassifier
+
+    name = type(model).__name__
+    check_is_fitted(model)
+    networks = [part for part in parts_of(model) if isinstance(part, keras.Model)]
+    nets = [part for part in parts_of(model) if isinstance(part, ConvNetClassifier)]
+    if not networks:
+        raise TypeError(
+            f"cannot save this {name}: it has no trained ConvNetClassifier in it"
+            + (" (it was searched with refit=False)" if hasattr(model, "cv_results_") else "")
+        )
+    manifest = {
+        "format": FORMAT,
+        "skcomic": __version__,
+        "saved": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {library: version(library) for library in _LIBRARIES},
+        "model": name,
+        **_describe(model, [net for net in nets if hasattr(net, "model_")]),
+        "about": about or {},
+    }
+    members = {PIPELINE: _dump(model, networks)}
+    for number, network in enumerate(networks):
+        members[_member(number)] = _dump_network(network)
+    try:
+        audit_pipeline(members[PIPELINE])
+        members[PIPELINE] = with_public_names(members[PIPELINE])
+        for number in range(len(networks)):
+            audit_network(members[_member(number)])
+    except Refusal as refusal:
+        raise TypeError(f"cannot save this {name}: {refusal}") from refusal
+    try:
+        content = pack(manifest, members)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"about must be plain data that JSON can hold: {error}") from error
+    write_whole(Path(path), content)
+
+
+def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
+    """Read a model that `save` wrote; nothing that is in the file is run.
+
+    All of the file is looked through before anything is made of it. It may hold data, skcomic's
+    own classes, those of scikit-learn around them, and networks of the layers that
+    `build_convnet` takes; there is no way to allow more. The sums in the manifest tell a damaged
+    file, not who wrote it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    max_bytes : int, default=2**30
+        What its members may take together once they are unpacked, in bytes.
+
+    Returns
+    -------
+    model : estimator
+        As it was saved. On the same machine, with the same versions and number of threads,
+        `predict_proba` gives the very same values.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no model file, a damaged one, one of a newer format, or one that holds anything
+        else than a model file may.
+
+    See Also
+    --------
+    save : Writes it, and shows an example.
+    predict_files : Classifies image files with the model.
+
+    Examples
+    --------
+    >>> from skcomic import load
+    >>> load("face.jpg")
+    Traceback (most recent call last):
+    skcomic.models.archive.ModelFileError: cannot load 'face.jpg': there is no such file
+    """
+    _, members = unpack(path, max_bytes)
+    pipeline = members.pop(PIPELINE)
+    with refusals_of(path):
+        pipeline = with_current_modules(pipeline)
+        audit_pipeline(pipeline)
+        for name in sorted(members):
+            audit_network(members[name])
+        try:
+            return _construct(pipeline, members)
+        except (Refusal, MemoryError, OSError):
+            raise
+        except Exception as error:  # of skops, Keras or scikit-learn, which promise no kind
+            reason = f"{type(error).__name__}: {error}"
+            raise Refusal(f"its parts cannot be put together ({reason})") from error
+
+
+def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
+    # In this order: skops looks through all modules that there are, and TensorFlow has thousands.
+    import skops.io
+
+    from skcomic.nets.backend import keras
+    from skcomic.nets.convnet import ConvNetClassifier
+
+    model = skops.io.loads(pipeline, trusted=list(ALLOWED))
+    if not hasattr(model, "predict"):
+        raise Refusal(f"it holds a {type(model).__name__}, which is no classifier")
+    networks: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="skcomic-") as folder:
+        for name, content in members.items():
+            file = Path(folder, f"{len(networks)}.keras")
+            file.write_bytes(content)
+            networks[name] = keras.saving.load_model(file, compile=False, safe_mode=True)
+    wanted = set()
+    for part in list(parts_of(model)):
+        _make_fit_for_here(part)
+        if isinstance(part, ConvNetClassifier) and "model_" in vars(part):
+            name = _member(part.model_["network"])
+            if name not in networks:
+                raise Refusal(f"it has no member {name!r}")
+            wanted.add(name)
+            _give_network(part, networks[name], part.model_["optimizer"])
+    if unwanted := networks.keys() - wanted:
+        raise Refusal(f"nothing in it belongs to its member {sorted(unwanted)[0]!r}")
+    return model
+
+
+def _give_network(net: Any, network: Any, optimizer: list[np.ndarray]) -> None:
+    """Hand a classifier its network, ready to be trained further."""
+    from skcomic.nets.training import create_state
+
+    shape = net.n_features_in_, 1 if net.n_classes_ == 2 else net.n_classes_
+    if (network.input_shape[1], network.output_shape[1]) != shape:
+        raise Refusal(f"its classifier goes from {shape[0]} pixels to {shape[1]}, its network not")
+    network.compile(**net._get_compile_kwargs())
+    create_state(network)
+    variables = network.optimizer.variables
+    if [variable.shape for variable in variables] != [value.shape for value in optimizer]:
+        raise Refusal("the state of its optimizer does not fit its network")
+    for variable, value in zip(variables, optimizer, strict=True):
+        variable.assign(value)
+    net.model_ = network
+
+
+def _member(number: int) -> str:
+    return f"networks/{number:d}.keras"
+
+
+def _dump(model: Any, networks: list[Any]) -> bytes:
+    """Save all but the networks, whose places are taken by their numbers."""
+    import skops.io
+
+    from skcomic.nets.backend import keras
+
+    convert = keras.ops.convert_to_numpy
+    places = {
+        id(network): {
+            "network": number,
+            "optimizer": [convert(variable) for variable in network.optimizer.variables],
+        }
+        for number, network in enumerate(networks)
+    }
+    try:
+        without = copy.deepcopy(model, places)
+        for part in list(parts_of(without)):
+            _make_fit_for_here(part)
+        return skops.io.dumps(without)
+    except Exception as error:  # what cannot be copied or saved raises nearly anything
+        raise TypeError(f"cannot save this {type(model).__name__}: {error}") from error
+
+
+def _dump_network(network: Any) -> bytes:
+    """Save layers and weights alone: how it is trained is known to its classifier."""
+    from skcomic.nets.backend import keras
+    from skcomic.nets.training import seeded
+
+    with seeded(0):
+        bare = keras.Sequential.from_config(network.get_config())
+    bare.set_weights(network.get_weights())
+    with tempfile.TemporaryDirectory(prefix="skcomic-") as folder:
+        file = Path(folder, "network.keras")
+        bare.save(file)
+        return file.read_bytes()
+
+
+def parts_of(model: Any) -> Iterator[Any]:
+    """Go through all that a model holds, each thing once."""
+    seen: dict[int, Any] = {}  # with the things, or another might get a number that was seen
+    waiting = [model]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen or isinstance(part, (*_PLAIN, type)):
+            continue
+        seen[id(part)] = part
+        yield part
+        if isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list | tuple | set):
+            waiting += part
+        elif isinstance(part, np.ndarray):
+            waiting += part.ravel().tolist() if part.dtype == object else []
+        elif type(part).__module__.partition(".")[0] in ("skcomic", "sklearn"):
+            waiting += getattr(part, "__dict__", {}).values()
+
+
+def _make_fit_for_here(part: Any) -> None:
+    """Leave out what is of another machine, and give later parameters their defaults."""
+    attributes = getattr(part, "__dict__", {})
+    if not hasattr(part, "get_params"):
+        return
+    attributes.pop("_skl_callbacks", None)
+    for name, parameter in inspect.signature(type(part).__init__).parameters.items():
+        if name in _LEFT_OUT and name in attributes:
+            attributes[name] = None
+        elif name not in attributes and parameter.default is not parameter.empty:
+            attributes[name] = parameter.default
+
+
+def _describe(model: Any, nets: list[Any]) -> dict[str, Any]:
+    from skcomic.images.vectorizer import ImageVectorizer
+
+    vectorizers = [part for part in parts_of(model) if isinstance(part, ImageVectorizer)]
+    chosen = [("net", nets[0]), *(("images", part) for part in vectorizers[:1])]
+    return {
+        "classes": [_plain(label) for label in model.classes_.tolist()],
+        "networks": [
+            {
+                "name": net.net_name,
+                "pixels": net.n_features_in_,
+                "weights": net.n_parameters_,
+                "epochs": net.n_iter_,
+                "precision": net.precision_,
+                **net.training_time_,
+            }
+            for net in nets
+        ],
+        "parameters": {
+            of: {key: _plain(value) for key, value in part.get_params(deep=False).items()}
+            for of, part in chosen
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if type(value) in _PLAIN else repr(value)

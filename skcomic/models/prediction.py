@@ -1,0 +1,201 @@
+"""Image files -> labels and probabilities, a batch at a time: memory does not grow with them."""
+
+import copy
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skcomic.images.decoding import EXTENSIONS, ImageReadError, PathLike
+
+
+class Prediction(NamedTuple):
+    """What a model says of one image file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    label : object
+        Its class, of the type that the labels had in training; None if it cannot be read.
+    probabilities : ndarray of shape (n_classes,) or None
+        In the order of the model's `classes_`; None if it cannot be read.
+    error : str
+        Why it cannot be read; empty if it can.
+
+    Examples
+    --------
+    >>> Prediction("face.jpg", None, None, "no such file").error
+    'no such file'
+    """
+
+    path: str
+    label: Any
+    probabilities: np.ndarray | None
+    error: str
+
+
+def predict_files(
+    model: Any, paths: Iterable[PathLike], *, batch_size: int = 256, n_jobs: int | None = -1
+) -> Iterator[Prediction]:
+    """Classify image files, however many, with the memory of one batch.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted pipeline that begins with an `ImageVectorizer`, or what `load` gives of a search
+        or another classifier around such a pipeline.
+    paths : iterable of str or path-like
+        Image files; they are taken as they come, a batch at a time.
+    batch_size : int, default=256
+        How many images are decoded and classified at a time.
+    n_jobs : int or None, default=-1
+        Number of threads that decode; -1 is all cores.
+
+    Returns
+    -------
+    predictions : iterator of Prediction
+        One for each path, in their order. The rows of pixels are those of the pipeline. A file
+        that cannot be read costs nothing but itself.
+
+    Raises
+    ------
+    ValueError
+        If the model takes other things than image files, or reads them in several ways.
+
+    See Also
+    --------
+    load : Reads a model from a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skcomic import load_catalogue, make_comic_pipeline, predict_files
+    >>> from skcomic.datasets import make_comic_faces
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_comic_faces(4, size=32, out_dir=folder, random_state=0)
+    ...     images = load_catalogue(folder)
+    ...     model = make_comic_pipeline(vectorize__size=16, classify__epochs=1)
+    ...     _ = model.fit(images.path, images.label)
+    ...     paths = ["nowhere.jpg", *images.path]
+    ...     errors = [prediction.error for prediction in predict_files(model, paths)]
+    >>> len(errors), errors[:2]
+    (9, ['no such file', ''])
+    """
+    vectorizer, classifier = _part_at_rows(model)
+    vectorizer.set_params(n_jobs=n_jobs)
+    if hasattr(vectorizer, "on_error"):
+        vectorizer.set_params(on_error="raise")  # so that the reasons are told
+    return _predict_batches(vectorizer, classifier, iter(paths), batch_size)
+
+
+def find_images(where: str) -> Iterator[str]:
+    """List what a path, a pattern or a folder stands for.
+
+    Parameters
+    ----------
+    where : str
+        A file, which need not exist; a pattern such as ``faces/*.jpg``; or a folder, whose
+        images are listed with those of its sub-folders, sorted. Hidden files are passed over.
+
+    Yields
+    ------
+    path : str
+        Of an image file, as far as its name tells.
+    """
+    if not os.path.lexists(where) and glob.has_magic(where):
+        for match in sorted(glob.iglob(where, recursive=True)):  # noqa: PTH207
+            yield from find_images(match)
+    elif os.path.isdir(where):  # noqa: PTH112
+        yield from _images_below(where)
+    else:
+        yield where
+
+
+def _images_below(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    real = os.path.realpath(folder)
+    if real in above:  # a link that leads back
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        yield folder  # where it is read, the reason is told
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _images_below(entry.path, (*above, real))
+        elif entry.name.lower().endswith(EXTENSIONS):
+            yield entry.path
+
+
+def _part_at_rows(model: Any) -> tuple[Any, Any]:
+    """Part a model into what makes rows of pixels of files, and a classifier of rows.
+
+    So that each file is decoded once, however many pipelines are in the model.
+    """
+    from sklearn.pipeline import Pipeline
+
+    from skcomic.images.vectorizer import ImageVectorizer
+    from skcomic.models.persistence import parts_of
+    from skcomic.nets.backend import keras
+
+    while hasattr(model, "best_estimator_"):
+        model = model.best_estimator_
+    networks = {id(part): part for part in parts_of(model) if isinstance(part, keras.Model)}
+    model = copy.deepcopy(model, networks)
+    vectorizers = []
+    for part in list(parts_of(model)):
+        reads_images = isinstance(part, Pipeline) and isinstance(part[0], ImageVectorizer)
+        if reads_images and hasattr(part[-1], "model_"):
+            vectorizers.append(part[0])
+            part.steps[0] = (part.steps[0][0], "passthrough")
+    if not vectorizers:
+        raise ValueError(
+            "the model takes rows of pixels, not image files: it has no fitted pipeline with an "
+            "ImageVectorizer; save the whole pipeline, not its last step"
+        )
+    first, *others = vectorizers
+    if any(other.get_params() != first.get_params() for other in others):
+        raise ValueError("the model reads images in several ways; use its predict_proba")
+    return first, model
+
+
+def _predict_batches(
+    vectorizer: Any, classifier: Any, paths: Iterator[PathLike], batch_size: int
+) -> Iterator[Prediction]:
+    from skcomic.nets.convnet import ConvNetClassifier
+
+    last = classifier[-1] if hasattr(classifier, "steps") else classifier
+    by_probability = isinstance(last, ConvNetClassifier)
+    while batch := [os.fsdecode(path) for path in islice(paths, batch_size)]:
+        rows, errors = _decode(vectorizer, batch)
+        labels: Any = []
+        if len(rows):
+            probabilities = classifier.predict_proba(rows)
+            if by_probability:  # what its `predict` does, too
+                labels = classifier.classes_[np.argmax(probabilities, axis=1)]
+            else:
+                labels = classifier.predict(rows)
+        answers = iter(zip(labels, probabilities, strict=True) if len(rows) else ())
+        for path in batch:
+            if path in errors:
+                yield Prediction(path, None, None, errors[path])
+            else:
+                yield Prediction(path, *next(answers), "")
+
+
+def _decode(vectorizer: Any, paths: list[str]) -> tuple[np.ndarray, dict[str, str]]:
+    """Make rows of the files that can be read, and tell why the others cannot."""
+    errors: dict[str, str] = {}
+    while paths:
+        try:
+            return vectorizer.transform(paths), errors
+        except ImageReadError as error:  # tells of all of them, unless one goes bad meanwhile
+            errors |= {failure.path: failure.reason for failure in error.failures}
+            paths = [path for path in paths if path not in errors]
+    return np.empty((0, 0), np.float32), errors

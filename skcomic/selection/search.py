@@ -1,0 +1,386 @@
+"""The search for a net: the twelve nets, and as many candidates of each kind."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+
+from skcomic._estimator import refuse_misspelt
+from skcomic.images.decoding import PathLike
+from skcomic.images.vectorizer import ImageVectorizer
+from skcomic.nets.convnet import ConvNetClassifier
+from skcomic.nets.supervision import outliving_workers, supervised_folder
+from skcomic.nets.training import draw_seed
+
+#: The twelve nets of the report, as parameters of `make_comic_pipeline`.
+ARCHITECTURES: dict[str, list[Any]] = {
+    "classify__first_units": [8, 16, 32],
+    "classify__pooling": ["average", "max"],
+    "classify__n_conv": [1, 2],
+}
+
+_DRAWS_PER_CANDIDATE = 100
+
+
+def make_comic_pipeline(**parameters: Any) -> Pipeline:
+    """Make the pipeline from paths of images to classes.
+
+    Parameters
+    ----------
+    **parameters
+        Parameters of its two steps, `vectorize` (an `ImageVectorizer`) and `classify` (a
+        `ConvNetClassifier`), written as for `Pipeline.set_params`:
+        ``vectorize__size=32``, ``classify__epochs=30``.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        Not fitted.
+
+    Raises
+    ------
+    ValueError
+        If there is no such parameter; the nearest valid name is offered.
+
+    Examples
+    --------
+    >>> from skcomic import make_comic_pipeline
+    >>> make_comic_pipeline(vectorize__size=32)["vectorize"]
+    ImageVectorizer(size=32)
+    """
+    pipeline = Pipeline([("vectorize", ImageVectorizer()), ("classify", ConvNetClassifier())])
+    refuse_misspelt(parameters, pipeline)
+    return pipeline.set_params(**parameters)
+
+
+class BalancedRandomizedSearchCV(RandomizedSearchCV):
+    """A randomized search whose candidates hold equal numbers of each value of a parameter.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As in `sklearn.model_selection.RandomizedSearchCV`, as are all parameters but
+        `balance_on`.
+    param_distributions : dict
+        Lists or distributions of values; the one of `balance_on` must be a list.
+    n_iter : int, default=6
+        How many distinct candidates are tried: a multiple of the values of `balance_on`.
+    balance_on : str or None, default="classify__pooling"
+        The parameter each of whose values is given to the same number of candidates. None:
+        as in `RandomizedSearchCV`.
+    scoring : str, callable, list, tuple or dict, default=None
+        See `CostScorer`.
+    n_jobs : int or None, default=-1
+        Number of fits side by side; -1 is one on each core.
+    refit : bool, str or callable, default=True
+        See `select_parsimonious`.
+    cv : int, splitter or iterable, default=None
+        Pairs stay together with a splitter that looks at groups, such as
+        `sklearn.model_selection.StratifiedGroupKFold`, and ``fit(..., groups=pairs)``.
+    verbose : int, default=0
+        1 or more tells of the fits.
+    pre_dispatch : int or str, default="2*n_jobs"
+        How many fits are handed out ahead.
+    random_state : int, RandomState instance or None, default=None
+        Decides the candidates.
+    error_score : "raise" or number, default=nan
+        The score of a fit that failed.
+    return_train_score : bool, default=False
+        Whether the training images are scored too.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder that keeps the fits as they end. A search that was killed, begun again with the
+        same folder, takes up what is there; see `ConvNetClassifier`. The estimator, or the last
+        step of its pipeline, must be a `ConvNetClassifier` with a `random_state`.
+    max_seconds_per_fit : float, default=None
+        A fit whose training takes longer fails, as `error_score` says; for the same estimators.
+
+    Attributes
+    ----------
+    cv_results_, best_estimator_, best_params_, best_index_, scorer_, n_splits_
+        As in `RandomizedSearchCV`. With a callable `refit` there is no `best_score_`. For each
+        candidate of which a fit failed, ``cv_results_["failure"]`` tells why; else it is "".
+
+    Notes
+    -----
+    A worker that the system kills does not end a search of a `ConvNetClassifier` in joblib's
+    worker processes: fits that are finished are kept, those that were under way are tried again
+    one by one, and one whose process is then killed again fails, as `error_score` says. For that,
+    a search of a classifier without `random_state` draws one seed for all its fits.
+
+    Examples
+    --------
+    >>> from skcomic import ARCHITECTURES, BalancedRandomizedSearchCV, make_comic_pipeline
+    >>> search = BalancedRandomizedSearchCV(make_comic_pipeline(), ARCHITECTURES, random_state=0)
+    >>> [params["classify__pooling"] for params in search.draw_candidates()]
+    ['average', 'average', 'average', 'max', 'max', 'max']
+    """
+
+    estimator: Any  # that of the user, but while `fit` runs
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **RandomizedSearchCV._parameter_constraints,
+        "balance_on": [str, None],
+        "checkpoint_dir": [str, os.PathLike, None],
+        "max_seconds_per_fit": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        param_distributions: Mapping[str, Any],
+        *,
+        n_iter: int = 6,
+        balance_on: str | None = "classify__pooling",
+        scoring: Any = None,
+        n_jobs: int | None = -1,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        checkpoint_dir: PathLike | None = None,
+        max_seconds_per_fit: float | None = None,
+    ) -> None:
+        self.balance_on = balance_on
+        self.checkpoint_dir = checkpoint_dir
+        self.max_seconds_per_fit = max_seconds_per_fit
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> "BalancedRandomizedSearchCV":
+        """Fit and score all candidates, and the chosen one on all images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, ...)
+            What the estimator takes.
+        y : array-like of shape (n_images,), default=None
+            Labels.
+        **params : dict
+            As in `RandomizedSearchCV`; `groups` are for the splitter.
+
+        Returns
+        -------
+        self : BalancedRandomizedSearchCV
+            The search.
+
+        Raises
+        ------
+        ValueError
+            If the candidates cannot be drawn, `checkpoint_dir` or `max_seconds_per_fit` is
+            given for an estimator that has no use for them, or every fit failed.
+        """
+        self._validate_params()
+        given = self.estimator
+        with self._watched(given) as watched:
+            self.estimator = watched
+            try:
+                super().fit(X, y, **params)
+            finally:
+                self.estimator = given
+        return self
+
+    @contextmanager
+    def _watched(self, estimator: Any) -> Iterator[Any]:
+        """Give an estimator whose fits are kept, limited and survive the death of a worker."""
+        net, prefix = _net_of(estimator)
+        if net is None:
+            if self.checkpoint_dir is not None or self.max_seconds_per_fit is not None:
+                raise ValueError(
+                    "checkpoint_dir and max_seconds_per_fit want the estimator, or the last step "
+                    f"of its pipeline, to be a ConvNetClassifier, not {estimator!r}"
+                )
+            yield estimator
+            return
+        folder = net.checkpoint_dir if self.checkpoint_dir is None else self.checkpoint_dir
+        settings: dict[str, Any] = {}
+        with ExitStack() as stack:
+            if self.max_seconds_per_fit is not None:
+                settings["max_seconds"] = self.max_seconds_per_fit
+            if folder is not None or _has_workers(self.n_jobs):
+                settings["checkpoint_dir"] = stack.enter_context(supervised_folder(folder))
+                if folder is None and net.random_state is None:
+                    # Any seed will do; with one, fits are found again when a worker has died.
+                    settings["random_state"] = draw_seed(None)
+            named = {f"{prefix}{name}": value for name, value in settings.items()}
+            yield clone(estimator).set_params(**named)
+        best, _ = _net_of(getattr(self, "best_estimator_", None))
+        if best is not None and str(prefix).removesuffix("__") not in self.best_params_:
+            own = [name for name in settings if f"{prefix}{name}" not in self.best_params_]
+            best.set_params(**{name: getattr(net, name) for name in own})
+
+    def draw_candidates(self) -> list[dict[str, Any]]:
+        """Draw the parameters that are tried, without fitting anything.
+
+        Returns
+        -------
+        candidates : list of dict
+            `n_iter` distinct sets of parameters.
+
+        Raises
+        ------
+        ValueError
+            If `n_iter` cannot be shared equally, or if there are not so many distinct sets.
+        """
+        random = check_random_state(self.random_state)
+        if self.balance_on is None:
+            return _draw_distinct(self.param_distributions, self.n_iter, random)
+        values = self._values_to_balance()
+        if self.n_iter % len(values):
+            raise ValueError(
+                f"n_iter={self.n_iter} candidates cannot be shared equally among the "
+                f"{len(values)} values of {self.balance_on}; take a multiple of {len(values)}"
+            )
+        return [
+            candidate
+            for value in values
+            for candidate in _draw_distinct(
+                {**self.param_distributions, self.balance_on: [value]},
+                self.n_iter // len(values),
+                random,
+            )
+        ]
+
+    def _values_to_balance(self) -> list[Any]:
+        if not isinstance(self.param_distributions, Mapping):
+            raise ValueError("balance_on wants param_distributions to be one dict, not a list")
+        values = self.param_distributions.get(self.balance_on)
+        if values is None or hasattr(values, "rvs"):
+            raise ValueError(
+                f"balance_on={self.balance_on!r} must be one of param_distributions, with a "
+                f"list of values; there are {sorted(self.param_distributions)}"
+            )
+        return list(values)
+
+    def _run_search(
+        self, evaluate_candidates: Callable[..., Any], *, callback_ctx: Any = None
+    ) -> None:
+        candidates = self.draw_candidates()
+        for candidate in candidates:
+            estimator = clone(self.estimator)
+            for name, value in sorted(candidate.items()):  # a step comes before its parameters
+                refuse_misspelt([name], estimator)
+                estimator.set_params(**{name: clone(value, safe=False)})
+
+        candidates.sort(key=self._expected_work, reverse=True)  # none that is long starts last
+
+        net, _ = _net_of(self.estimator)
+        evaluate = outliving_workers(evaluate_candidates, net and net.checkpoint_dir)
+
+        def evaluate_balanced(_unbalanced: ParameterSampler, **context: Any) -> Any:
+            try:
+                return self._evaluate(evaluate, candidates, **context)
+            except ValueError as error:
+                raise _in_a_sentence(error) from error
+
+        # scikit-learn 1.9 looks for `callback_ctx` in this signature; before, there was none.
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        super()._run_search(evaluate_balanced, **context)
+
+    def _evaluate(
+        self, evaluate: Callable[..., Any], candidates: list[dict[str, Any]], **context: Any
+    ) -> Any:
+        return evaluate(candidates, **context)
+
+    def _format_results(
+        self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None
+    ) -> dict[str, Any]:
+        """Add the reason why a candidate failed to what scikit-learn makes of the fits."""
+        reasons = [_last_line(each["fit_error"]) for each in out]
+        of_each = [reasons[i : i + n_splits] for i in range(0, len(reasons), n_splits)]
+        results = super()._format_results(candidate_params, n_splits, out, more_results)
+        results["failure"] = np.array([next(filter(None, some), "") for some in of_each])
+        return results
+
+    def _expected_work(self, candidate: dict[str, Any]) -> int:
+        """Tell how long a candidate will train, in no unit; 0 where only training will tell."""
+        estimator = clone(self.estimator).set_params(**clone(candidate, safe=False))
+        if not isinstance(estimator, Pipeline):
+            return 0
+        vectorizer, net = estimator[0], estimator[-1]
+        if not (isinstance(vectorizer, ImageVectorizer) and isinstance(net, ConvNetClassifier)):
+            return 0
+        return net._expected_work(len(vectorizer.get_feature_names_out()))
+
+
+def _net_of(estimator: Any) -> tuple[ConvNetClassifier | None, str | None]:
+    """Find the classifier of an estimator, and the prefix of its parameters there."""
+    prefix = ""
+    if isinstance(estimator, Pipeline):
+        prefix, estimator = f"{estimator.steps[-1][0]}__", estimator[-1]
+    return (estimator, prefix) if isinstance(estimator, ConvNetClassifier) else (None, None)
+
+
+def _has_workers(n_jobs: int | None) -> bool:
+    """Tell whether fits run in joblib's worker processes, all of which end with any of them."""
+    backend, _ = get_active_backend()
+    return type(backend).__name__ == "LokyBackend" and effective_n_jobs(n_jobs) > 1
+
+
+def _last_line(error: str | None) -> str:
+    return (error or "").strip().rpartition("\n")[2]
+
+
+def _in_a_sentence(error: ValueError) -> ValueError:
+    """Shorten what scikit-learn says, with all tracebacks, when every fit has failed."""
+    if not re.match(r"\s*All the \d+ fits failed", str(error)):
+        return error
+    reasons = re.findall(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*", str(error), re.MULTILINE)
+    return ValueError(f"every fit failed: {'; '.join(dict.fromkeys(reasons)) or error}")
+
+
+def _draw_distinct(
+    distributions: Any, n_iter: int, random: np.random.RandomState
+) -> list[dict[str, Any]]:
+    sets = [distributions] if isinstance(distributions, Mapping) else distributions
+    if not any(hasattr(values, "rvs") for one in sets for values in one.values()):
+        grid_size = sum(int(np.prod([len(values) for values in one.values()])) for one in sets)
+        if n_iter > grid_size:
+            raise ValueError(_too_few(n_iter, grid_size))
+        return list(ParameterSampler(distributions, n_iter, random_state=random))
+    draws = ParameterSampler(distributions, n_iter * _DRAWS_PER_CANDIDATE, random_state=random)
+    candidates = list(islice(_without_repeats(draws), n_iter))
+    if len(candidates) < n_iter:
+        raise ValueError(_too_few(n_iter, len(candidates)))
+    return candidates
+
+
+def _without_repeats(draws: ParameterSampler) -> Iterator[dict[str, Any]]:
+    seen: list[dict[str, Any]] = []
+    for candidate in draws:
+        if candidate not in seen:
+            seen.append(candidate)
+            yield candidate
+
+
+def _too_few(wanted: int, there_are: int) -> str:
+    return (
+        f"{wanted} distinct candidates were asked for, but there are only {there_are}; "
+        "lower n_iter"
+    )

@@ -1,0 +1,89 @@
+"""A study on disk: its numbers, its figures and one page for a reader who was not there."""
+
+import base64
+import io
+import json
+from pathlib import Path
+
+from skcomic._files import write_whole
+from skcomic.displays.time_score import TimeScoreDisplay
+from skcomic.models.card import render_card
+from skcomic.models.persistence import save
+from skcomic.study.folder import (
+    CANDIDATES,
+    CARD,
+    MODEL,
+    NUMBERS,
+    PAGE,
+    QUARANTINE,
+    SEARCH_FIGURE,
+    SIZES,
+    SIZES_FIGURE,
+)
+from skcomic.study.results import Study
+
+_DOTS_PER_INCH = 150
+
+
+def write_study(study: Study, out: Path) -> None:
+    """Write what a study has so far.
+
+    Parameters
+    ----------
+    study : Study
+        As from `run_study`, or handed out by it on the way.
+    out : Path
+        A folder from `claim_folder`. ``quarantine.csv`` (if images may be left out),
+        ``candidates.csv``, ``sizes.csv`` and the figures are written as soon as their stage is
+        over, ``study.json``, ``report.html``, ``model.skcomic`` and ``card.md`` when the study
+        is. Each file appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written; it names the file.
+    """
+    pictures = {}
+    if study.quarantine is not None:
+        # As bytes, since a name need not be UTF-8.
+        content = study.quarantine.to_csv(index=False)
+        write_whole(out / QUARANTINE, content.encode(errors="surrogateescape"))
+    if study.candidates is not None:
+        pictures["search"] = _draw(TimeScoreDisplay.from_study(study, "search"))
+        write_whole(out / CANDIDATES, study.candidates.to_csv(index=False))
+        write_whole(out / SEARCH_FIGURE, pictures["search"])
+    if study.sizes is not None:
+        pictures["sizes"] = _draw(TimeScoreDisplay.from_study(study, "sizes"))
+        write_whole(out / SIZES, study.sizes.to_csv(index=False))
+        write_whole(out / SIZES_FIGURE, pictures["sizes"])
+    if study.test is not None:
+        write_whole(out / PAGE, _render(study, pictures))
+        save(study.pipeline, out / MODEL, about=study.to_dict())
+        write_whole(out / CARD, render_card(out / MODEL))
+        # Last of all: a study whose numbers are there is finished.
+        write_whole(out / NUMBERS, json.dumps(study.to_dict(), indent=1, allow_nan=False))
+
+
+def _draw(display: TimeScoreDisplay) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # A figure of its own, without pyplot: no screen is needed and no global is touched.
+    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    display.plot(figure.add_subplot())
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=_DOTS_PER_INCH)
+    return png.getvalue()
+
+
+def _render(study: Study, pictures: dict[str, bytes]) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    templates = Environment(
+        loader=PackageLoader("skcomic.study", ""), autoescape=True, undefined=StrictUndefined
+    )
+    # Names of files need not be UTF-8, and a page must be.
+    templates.filters["printable"] = lambda text: text.encode(errors="backslashreplace").decode()
+    encoded = {name: base64.b64encode(png).decode() for name, png in pictures.items()}
+    return templates.get_template("report.html").render(study=study, pictures=encoded)

@@ -1,0 +1,251 @@
+"""What a study finds: its settings, every number of it, and how far it has come."""
+
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from skcomic.catalogue.duplicates import COMPARED_SIDE
+from skcomic.catalogue.footprint import Footprint
+from skcomic.nets.convnet import Precision
+from skcomic.selection.scoring import Cost
+
+SearchKind = Literal["random", "halving"]
+OnBad = Literal["raise", "quarantine"]
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """All that decides the outcome of a study, apart from the images.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Sides of the square images, in pixels; this and the others as in `run_study`.
+    n_candidates : int
+        How many of the twelve nets are tried.
+    search_fraction : float
+        Share of the training images that the search trains on.
+    epochs, batch_size : int
+        Training in the search.
+    final_epochs, final_batch_size : int
+        Training afterwards.
+    test_size : float
+        Share of the images that is kept for the test.
+    validation_size : float
+        Share of the rest that is kept for validation.
+    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}
+        What is to be saved.
+    tolerance : float
+        How far below the best validation F-score a choice may be.
+    positive : str or None
+        The class that precision, recall and F-score are of.
+    precision : {"float32", "mixed_bfloat16", "auto"}
+        What the networks compute in.
+    search : {"random", "halving"}
+        How the net is searched for.
+    on_bad : {"raise", "quarantine"}
+        What is done about images that cannot be read.
+    random_state : int
+        Decides the split, the candidates and every fit.
+    """
+
+    sizes: tuple[int, ...]
+    n_candidates: int
+    search_fraction: float
+    epochs: int
+    batch_size: int
+    final_epochs: int
+    final_batch_size: int
+    test_size: float
+    validation_size: float
+    cost: Cost
+    tolerance: float
+    positive: str | None
+    precision: Precision
+    search: SearchKind
+    on_bad: OnBad
+    random_state: int
+
+
+@dataclass
+class Study:
+    """Every number of a study; parts that are not done yet are None.
+
+    Parameters
+    ----------
+    settings : StudySettings
+        What the study was asked to do.
+    catalogue : dict of str to int
+        Numbers of `images`, `labels` and `pairs`, without images that were left out; pairs
+        that share an image count as one.
+    split : dict of str to int
+        Numbers of images for `train`, `validation` and `test`, and of those of the training
+        images that the `search` used.
+    footprint : Footprint
+        Memory and time that all images take at the largest size.
+    versions : dict of str to str
+        Of Python and the libraries.
+    duplicates : dict of str to int
+        Numbers of images that have the same content as an earlier one (`exact`), that look the
+        same (`near`; None: not looked for, since no size is of 32 pixels or more), and how many
+        of both are `of_another_class`.
+    quarantine : DataFrame
+        One row per image that cannot be read and was left out: `path`, `label`, `pair`, the
+        `kind` and `reason` of its failure, and how many images of its pair stay,
+        `left_of_pair`. None unless `on_bad` is "quarantine".
+    candidates : DataFrame
+        One row per net of the search: `net`, `first_units`, `pooling`, `n_conv`, `size`,
+        `epochs`, `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
+        `multiply_adds`, `parameters`, `failure`. A search by halving has rows of fewer epochs
+        first. A net that failed has no scores and costs, and `failure` tells why.
+    chosen_net : str
+        Such as ``16_max_1``.
+    sizes : DataFrame
+        The same columns, one row per size of the chosen net.
+    chosen_size : int
+        In pixels.
+    saving : dict
+        Shares of the cost saved (`cost_share`) and of the validation F-score lost
+        (`f_score_share`) by going `from_size`, the largest, `to_size`: the chosen size, or
+        the cheapest where the largest was chosen.
+    test : dict
+        `net`, `n` images, `precision`, `recall`, `f_score` and `confusion` (a row for each
+        true class) of the last fit.
+    baselines : list of dict
+        The same for classifiers without a network, and their `cpu_seconds`.
+    pipeline : Pipeline
+        The last fit: from paths to classes.
+    stage_seconds : dict of str to float
+        Wall seconds of each stage.
+    """
+
+    settings: StudySettings
+    catalogue: dict[str, int]
+    split: dict[str, int]
+    footprint: Footprint
+    versions: dict[str, str]
+    duplicates: dict[str, int | None]
+    quarantine: pd.DataFrame | None = None
+    candidates: pd.DataFrame | None = None
+    chosen_net: str | None = None
+    sizes: pd.DataFrame | None = None
+    chosen_size: int | None = None
+    saving: dict[str, float] | None = None
+    test: dict[str, Any] | None = None
+    baselines: list[dict[str, Any]] | None = None
+    pipeline: Pipeline | None = field(default=None, repr=False)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds of the whole study."""
+        return sum(self.stage_seconds.values())
+
+    def name_candidates(self) -> pd.Series:
+        """Name each row of `candidates`, with its epochs where they are not those of all.
+
+        Returns
+        -------
+        names : Series of str
+            Such as ``16_max_1``, or ``16_max_1 (3 epochs)`` in a first round of halving.
+
+        Raises
+        ------
+        ValueError
+            If the study has not finished its search.
+        """
+        frame = self.candidates
+        if frame is None:
+            raise ValueError("the study has not finished its stage 'search'")
+        in_full = frame.epochs == self.settings.epochs
+        return frame.net.where(in_full, frame.net + " (" + frame.epochs.astype(str) + " epochs)")
+
+    def tell_images(self) -> list[str]:
+        """Tell what was done about images that cannot be read or are there twice.
+
+        Returns
+        -------
+        sentences : list of str
+            None if there are no such images.
+        """
+        sentences = []
+        exact, near = self.duplicates["exact"], self.duplicates["near"]
+        if exact or near:
+            by_look = f", {near} by look" if near is not None else ""
+            sentences.append(
+                f"Images that repeat others: {exact} by content{by_look}; of another class than "
+                f"what they repeat: {self.duplicates['of_another_class']}. Each is in the same "
+                "part of the split as what it repeats."
+            )
+        if near is None:
+            sentences.append(
+                "Images that look the same were not looked for: that takes a size of "
+                f"{COMPARED_SIDE} pixels or more."
+            )
+        if self.quarantine is not None and len(self.quarantine):
+            others = self.quarantine.drop_duplicates("pair").left_of_pair.sum()
+            sentences.append(
+                f"Left out, since they cannot be read: {len(self.quarantine)} images (see "
+                f"quarantine.csv). Other images of their pairs, which stay: {others}."
+            )
+        return sentences
+
+    def to_dict(self) -> dict[str, Any]:
+        """Make plain data of all numbers, for JSON.
+
+        Returns
+        -------
+        study : dict
+            The attributes but `pipeline`; frames are lists of records.
+        """
+        numbers = {
+            "catalogue": self.catalogue,
+            "split": self.split,
+            "footprint": asdict(self.footprint),
+            "duplicates": self.duplicates,
+            "quarantine": _records(self.quarantine),
+            "candidates": _records(self.candidates),
+            "chosen_net": self.chosen_net,
+            "sizes": _records(self.sizes),
+            "saving": self.saving,
+            "chosen_size": self.chosen_size,
+            "test": self.test,
+            "baselines": self.baselines,
+            "settings": asdict(self.settings),
+            "versions": self.versions,
+            "stage_seconds": self.stage_seconds,
+            "seconds": self.seconds,
+        }
+        return {name: value for name, value in numbers.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class StudyProgress:
+    """What `run_study` tells while it runs.
+
+    Parameters
+    ----------
+    stage : str
+        "split", "search", "sizes" or "test".
+    finished : bool
+        Whether the stage is over, so that its numbers are in `study`.
+    epochs, total_epochs : int
+        Epochs of training done, and to be done in the whole study.
+    study : Study
+        The numbers so far.
+    """
+
+    stage: str
+    finished: bool
+    epochs: int
+    total_epochs: int
+    study: Study
+
+
+def _records(frame: pd.DataFrame | None) -> list[dict[Hashable, Any]] | None:
+    """Make rows of plain data; what a net that failed has not is None."""
+    return None if frame is None else frame.astype(object).replace(np.nan, None).to_dict("records")

@@ -1,0 +1,178 @@
+"""The same weights and scores wherever a net is trained, and nothing else moved by it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+
+from skcomic import BalancedRandomizedSearchCV, ConvNetClassifier, make_comic_pipeline
+from skcomic.nets.backend import keras
+
+FOLDS = StratifiedGroupKFold(2)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return make_comic_pipeline(
+        vectorize__size=16, classify__first_units=4, classify__filters=4, classify__epochs=8,
+        classify__batch_size=8, classify__learning_rate=0.02, classify__random_state=0,
+    )  # fmt: skip
+
+
+def scores_of(pipeline: Pipeline, faces: pd.DataFrame, n_jobs: int) -> list[float]:
+    """Two folds by cross-validation, then two candidates on two folds by search.
+
+    The logarithmic loss tells of each probability; the accuracy of so few images hides much.
+    """
+    how = {"cv": FOLDS, "n_jobs": n_jobs, "scoring": "neg_log_loss", "error_score": "raise"}
+    folds = cross_val_score(pipeline, faces.path, faces.label, groups=faces.pair, **how)
+    search = BalancedRandomizedSearchCV(
+        pipeline, {"classify__pooling": ["average", "max"]}, n_iter=2, refit=False, **how
+    )
+    search.fit(faces.path, faces.label, groups=faces.pair)
+    return [*folds, *search.cv_results_["mean_test_score"]]
+
+
+@pytest.fixture(scope="module")
+def alone(pipeline: Pipeline, faces: pd.DataFrame) -> list[float]:
+    return [pytest.approx(score, rel=1e-3) for score in scores_of(pipeline, faces, n_jobs=1)]
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_joblib_backends_give_the_same_scores(backend: str, pipeline, faces, alone) -> None:
+    with joblib.parallel_config(backend=backend):
+        assert scores_of(pipeline, faces, n_jobs=2) == alone
+
+
+@pytest.fixture
+def dask_cluster() -> Iterator[None]:
+    """Two processes; the variables that dask sets for them and leaves behind are taken back."""
+    distributed = pytest.importorskip("distributed")
+    before = dict(os.environ)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+
+
+@pytest.mark.usefixtures("dask_cluster")
+def test_dask_cluster_gives_the_same_scores(pipeline, faces, alone) -> None:
+    with joblib.parallel_config(backend="dask"):
+        assert scores_of(pipeline, faces, n_jobs=-1) == alone
+
+
+@pytest.mark.parametrize(
+    ("backend", "n_jobs"),
+    [("loky", 2), pytest.param("loky", 1, marks=pytest.mark.slow), ("dask", 2)],
+)
+def test_workers_share_the_cores(backend: str, n_jobs: int) -> None:
+    """Threads that compute, in all processes together, are no more than cores."""
+    program = Path(__file__).with_name("thread_budget.py")
+    result = subprocess.run(
+        [sys.executable, program, backend, str(n_jobs)],
+        env={name: value for name, value in os.environ.items() if "NUM_THREADS" not in name},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    counts = [int(count) for count in result.stdout.split()]
+    assert len(counts) == n_jobs
+    assert sum(counts) <= joblib.cpu_count()
+
+
+class Interval(keras.callbacks.Callback):
+    """Notes from when to when it was trained with, in all threads."""
+
+    all: ClassVar[list[tuple[float, float]]] = []
+
+    def on_train_begin(self, logs=None) -> None:
+        self.begin = time.perf_counter()
+
+    def on_train_end(self, logs=None) -> None:
+        self.all.append((self.begin, time.perf_counter()))
+
+
+def test_threads_take_turns(stripes) -> None:
+    """Side by side in one process, each net gets the weights and the times that it gets alone."""
+    rows, labels = stripes
+
+    def train(seed: int) -> bytes:
+        net = ConvNetClassifier(
+            first_units=4, filters=4, epochs=3, random_state=seed, callbacks=[Interval()]
+        )
+        weights = net.fit(rows, labels).model_.get_weights()
+        return b"".join(weight.tobytes() for weight in weights)
+
+    alone = [train(seed) for seed in range(2)]
+    Interval.all.clear()
+    together = joblib.Parallel(n_jobs=2, backend="threading")(
+        joblib.delayed(train)(seed) for seed in range(2)
+    )
+    assert together == alone
+    (_, first_end), (second_begin, _) = sorted(Interval.all)
+    assert first_end < second_begin  # else the CPU seconds of one would be in those of the other
+
+
+def test_same_seed_and_threads_give_bit_equal_weights_everywhere() -> None:
+    program = """
+from hashlib import sha256
+import numpy as np
+from sklearn.model_selection import cross_validate
+from skcomic import ConvNetClassifier
+
+random = np.random.default_rng(0)
+rows, labels = random.random((40, 64), dtype=np.float32), np.arange(40) % 2
+net = ConvNetClassifier(first_units=4, filters=4, epochs=2, random_state=0)
+for n_jobs in (1, 1, 2):
+    nets = cross_validate(net, rows, labels, cv=2, n_jobs=n_jobs, return_estimator=True)
+    hashes = [sha256() for _ in range(2)]
+    for hash, fitted in zip(hashes, nets["estimator"]):
+        for weight in fitted.model_.get_weights():
+            hash.update(weight.tobytes())
+    print(*(hash.hexdigest() for hash in hashes))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},  # as joblib's workers have
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    once, again, in_workers = result.stdout.splitlines()
+    assert once == again == in_workers
+    assert len(set(once.split())) == 2  # the two folds have different images
+
+
+def test_no_switch_of_tensorflow_is_left_changed(stripes) -> None:
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.framework import config
+
+    def switches() -> tuple:
+        return (
+            dict(os.environ), config.is_op_determinism_enabled(),
+            tf.config.functions_run_eagerly(), tf.config.optimizer.get_jit(),
+            tf.config.threading.get_intra_op_parallelism_threads(),
+            tf.config.threading.get_inter_op_parallelism_threads(),
+            tf.config.get_soft_device_placement(), keras.config.floatx(),
+            keras.config.dtype_policy().name, keras.config.is_interactive_logging_enabled(),
+            np.geterr(), joblib.parallel.get_active_backend()[1],
+        )  # fmt: skip
+
+    before = switches()
+    for seed in (0, None):
+        ConvNetClassifier(first_units=2, filters=2, epochs=1, random_state=seed).fit(*stripes)
+        assert switches() == before
