@@ -30,7 +30,7 @@ class EstimatorMixin(CallbackSupportMixin):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            cls.__init__ = _offering_nearest_name(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = _suggesting_nearest_name(cls.__init__)  # type: ignore[method-assign]
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters.
@@ -50,7 +50,7 @@ class EstimatorMixin(CallbackSupportMixin):
         ValueError
             If there is no such parameter; the nearest valid name is offered.
         """
-        refuse_misspelt(params, self)
+        check_param_names(params, self)
         return BaseEstimator.set_params(self, **params)
 
     @contextmanager
@@ -89,7 +89,7 @@ class Sides(Options):
         return "a pair (height, width) of positive ints"
 
 
-def refuse_misspelt(params: Iterable[str], estimator: Any) -> None:
+def check_param_names(params: Iterable[str], estimator: Any) -> None:
     """Refuse names of parameters that an estimator does not have.
 
     Parameters
@@ -118,7 +118,7 @@ def _nearest(name: str, valid: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _offering_nearest_name(init: Callable[..., None]) -> Callable[..., None]:
+def _suggesting_nearest_name(init: Callable[..., None]) -> Callable[..., None]:
     valid = [name for name in inspect.signature(init).parameters if name != "self"]
 
     @functools.wraps(init)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 
-def write_whole(path: Path, content: str | bytes, *, through_power_cut: bool = True) -> None:
+def write_file(path: Path, content: str | bytes, *, fsync: bool = True) -> None:
     """Write a file whole or not at all.
 
     Parameters
@@ -17,7 +17,7 @@ def write_whole(path: Path, content: str | bytes, *, through_power_cut: bool = T
         The file; a former one is replaced once the new one is complete.
     content : str or bytes
         What is written; text as UTF-8.
-    through_power_cut : bool, default=True
+    fsync : bool, default=True
         Whether to wait until the disk has it (some 10 ms), so that the file is whole after a
         power cut too. False: after one, it may be empty.
 
@@ -26,20 +26,20 @@ def write_whole(path: Path, content: str | bytes, *, through_power_cut: bool = T
     OSError
         If it cannot be written; it names the file. A former file is still there.
     """
-    with written_whole(path, through_power_cut=through_power_cut) as file:
+    with atomic_write(path, fsync=fsync) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
-def written_whole(path: Path, *, through_power_cut: bool = True) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path, *, fsync: bool = True) -> Iterator[IO[bytes]]:
     """Give a file to write bit by bit, which appears whole or not at all.
 
     Parameters
     ----------
     path : Path
         The file; a former one is replaced at the end, unless an error ends the writing.
-    through_power_cut : bool, default=True
-        As for `write_whole`.
+    fsync : bool, default=True
+        As for `write_file`.
 
     Yields
     ------
@@ -58,7 +58,7 @@ def written_whole(path: Path, *, through_power_cut: bool = True) -> Iterator[IO[
         ) as file:
             temporary = Path(file.name)
             yield file
-            if through_power_cut:
+            if fsync:
                 file.flush()
                 os.fsync(file.fileno())
         temporary.chmod(0o644)

@@ -54,14 +54,14 @@ class Duplicates:
     """
 
     copy_of: np.ndarray
-    like: np.ndarray
+    similar_to: np.ndarray
     distance: np.ndarray
     group: np.ndarray
 
     @property
     def first(self) -> np.ndarray:
         """Row of the image that each one repeats, by content or else by look; -1: none."""
-        return np.where(self.copy_of == _NONE, self.like, self.copy_of)
+        return np.where(self.copy_of == _NONE, self.similar_to, self.copy_of)
 
 
 def join_duplicates(
@@ -139,7 +139,7 @@ def join_duplicates(
         catalogue.path.tolist(), [(COMPARED_SIDE, COMPARED_SIDE)], n_jobs=n_jobs, cache=cache
     )
     if failures:
-        _warn_of(list(failures.values()))
+        _warn_unreadable(list(failures.values()))
     is_read = np.ones(len(catalogue), dtype=bool)
     is_read[list(failures)] = False
     hashes = perceptual_hashes(rasters)
@@ -147,7 +147,7 @@ def join_duplicates(
     return join_pairs(catalogue, find_duplicates(catalogue, hashes, is_read))
 
 
-def _warn_of(failures: list[ImageFailure]) -> None:
+def _warn_unreadable(failures: list[ImageFailure]) -> None:
     path, _, reason = failures[0]
     warnings.warn(
         f"{len(failures)} files cannot be read, so that no duplicates of them are found (the "
@@ -232,23 +232,23 @@ def find_duplicates(
     """
     pairs = pd.factorize(catalogue.pair)[0]
     copy_of = _find_copies(catalogue.path.tolist(), is_read)
-    like = np.full(len(catalogue), _NONE)
+    similar_to = np.full(len(catalogue), _NONE)
     distance = np.full(len(catalogue), _NONE)
 
     def links() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         copies = np.flatnonzero(copy_of != _NONE)
         yield copies, copy_of[copies]
-        for earlier, later, bits in _find_alike(hashes):
+        for earlier, later, bits in _find_similar(hashes):
             others = pairs[earlier] != pairs[later]
             earlier, later, bits = earlier[others], later[others], bits[others]
             # Blocks go from the top down, so what came first is the first of all.
             rows, place = np.unique(later, return_index=True)
-            new = like[rows] == _NONE
-            like[rows[new]], distance[rows[new]] = earlier[place[new]], bits[place[new]]
+            new = similar_to[rows] == _NONE
+            similar_to[rows[new]], distance[rows[new]] = earlier[place[new]], bits[place[new]]
             yield earlier, later
 
     group = join_groups(np.arange(len(catalogue)), links())
-    return Duplicates(copy_of, like, distance, group)
+    return Duplicates(copy_of, similar_to, distance, group)
 
 
 def _find_copies(paths: Sequence[PathLike], is_read: np.ndarray) -> np.ndarray:
@@ -294,7 +294,7 @@ def perceptual_hashes(rasters: np.ndarray) -> np.ndarray:
     return np.packbits(bits, axis=1).view(np.uint64)
 
 
-def _find_alike(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _find_similar(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Give, block by block, the rows of each two near hashes and how many bits differ."""
     rows = np.flatnonzero(hashes.any(axis=1))
     hashes = hashes[rows]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skcomic.images.decoding import ImageFailure, ImageReadError, PathLike, read_raster
-from skcomic.images.loading import keep_raster
+from skcomic.images.loading import store_raster
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def estimate_footprint(
             continue
         seconds.append(time.perf_counter() - start)
         if cache is not None:
-            keep_raster(cache, path, raster, "box")
+            store_raster(cache, path, raster, "box")
     if failures:
         raise ImageReadError(failures, n_sample)
     return Footprint(

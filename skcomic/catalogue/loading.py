@@ -12,7 +12,7 @@ PairRule = Literal["stem"] | Callable[[Path], str] | None
 
 COLUMNS = ("path", "label", "pair")
 
-_WANTED = "give the folder that holds one sub-folder of images per class"
+_EXPECTED_LAYOUT = "give the folder that holds one sub-folder of images per class"
 
 
 def load_catalogue(
@@ -62,36 +62,36 @@ def load_catalogue(
     """
     root = Path(root)
     if not root.exists():
-        raise FileNotFoundError(f"there is no folder {str(root)!r}; {_WANTED}")
+        raise FileNotFoundError(f"there is no folder {str(root)!r}; {_EXPECTED_LAYOUT}")
     if not root.is_dir():
-        raise NotADirectoryError(f"{str(root)!r} is a file; {_WANTED}")
+        raise NotADirectoryError(f"{str(root)!r} is a file; {_EXPECTED_LAYOUT}")
     wanted = tuple(extension.lower() for extension in extensions)
-    passed_over = {"hidden_files": 0, "other_files": 0, "empty_folders": 0}
+    skipped = {"hidden_files": 0, "other_files": 0, "empty_folders": 0}
     images: list[tuple[str, str, str]] = []
     for entry in sorted(root.iterdir()):
         if entry.name.startswith("."):
-            passed_over["hidden_files"] += 1
+            skipped["hidden_files"] += 1
         elif not entry.is_dir():
-            passed_over["other_files"] += 1
+            skipped["other_files"] += 1
         else:
-            paths = _images_of_class(entry, wanted, passed_over)
+            paths = _images_of_class(entry, wanted, skipped)
             images += [(str(path), entry.name, _pair_of(path, pair)) for path in paths]
-            passed_over["empty_folders"] += not paths
+            skipped["empty_folders"] += not paths
     catalogue = pd.DataFrame(images, columns=list(COLUMNS), dtype=str)
-    _check_classes(catalogue, root, passed_over, wanted)
-    catalogue.attrs.update(root=str(root), **passed_over)
+    _check_classes(catalogue, root, skipped, wanted)
+    catalogue.attrs.update(root=str(root), **skipped)
     return catalogue
 
 
 def _images_of_class(
-    folder: Path, extensions: tuple[str, ...], passed_over: dict[str, int]
+    folder: Path, extensions: tuple[str, ...], skipped: dict[str, int]
 ) -> list[Path]:
     paths = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
-            passed_over["hidden_files"] += 1
+            skipped["hidden_files"] += 1
         elif path.suffix.lower() not in extensions or path.is_dir():
-            passed_over["other_files"] += 1
+            skipped["other_files"] += 1
         else:
             paths.append(path)
     return paths
@@ -104,12 +104,12 @@ def _pair_of(path: Path, pair: PairRule) -> str:
 
 
 def _check_classes(
-    catalogue: pd.DataFrame, root: Path, passed_over: dict[str, int], extensions: tuple[str, ...]
+    catalogue: pd.DataFrame, root: Path, skipped: dict[str, int], extensions: tuple[str, ...]
 ) -> None:
     classes = catalogue.label.unique().tolist()
     if len(classes) >= 2:
         return
-    others = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in passed_over.items())
+    others = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in skipped.items())
     found = f"one class, {classes[0]!r}," if classes else "no class folder with images"
     raise ValueError(
         f"looked in {str(root)!r} for two or more sub-folders, one per class, with images "

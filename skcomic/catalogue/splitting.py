@@ -92,15 +92,13 @@ def split_catalogue(
         "validation": (1 - test_size) * validation_size,
         "test": test_size,
     }
-    part_of_row = deal_out_pairs(
-        catalogue, list(shares.values()), check_random_state(random_state)
-    )
+    part_of_row = assign_groups(catalogue, list(shares.values()), check_random_state(random_state))
     split = Bunch(**{name: catalogue[part_of_row == i] for i, name in enumerate(shares)})
     _check_parts(catalogue, split)
     return split
 
 
-def deal_out_pairs(
+def assign_groups(
     catalogue: pd.DataFrame, shares: list[float], random: np.random.RandomState
 ) -> np.ndarray:
     """Give every row the number of a part, such that pairs stay whole and classes balanced.

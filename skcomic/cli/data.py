@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from skcomic._files import write_whole
+from skcomic._files import write_file
 from skcomic.cli._app import app, plain_console, plain_errors
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check(
             problems = check_catalogue(catalogue, n_jobs=jobs)
         if out is not None:
             # As bytes, since a name need not be UTF-8.
-            write_whole(out, problems.to_csv(index=False).encode(errors="surrogateescape"))
+            write_file(out, problems.to_csv(index=False).encode(errors="surrogateescape"))
         if problems.empty:
             console.print(f"Nothing is wrong with the {len(catalogue)} images in {root}.")
             return

@@ -12,7 +12,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from skcomic._files import written_whole
+from skcomic._files import atomic_write
 from skcomic.cli._app import app, plain_errors
 
 _STDIN = "-"
@@ -125,7 +125,7 @@ def _table(out: Path | None) -> Iterator[IO[str]]:
     """Give a text file whose names of files come out byte by byte as they went in."""
     as_text: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     if out is not None:
-        with written_whole(out) as file:
+        with atomic_write(out) as file:
             table = io.TextIOWrapper(file, **as_text)
             try:
                 yield table

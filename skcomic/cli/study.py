@@ -18,12 +18,12 @@ from skcomic.study.folder import (
     CACHE,
     CHECKPOINTS,
     DRAWN,
-    begin_parts,
-    claim_folder,
-    forget_fits,
     is_finished,
     locked_folder,
+    prepare_folder,
     read_settings,
+    remove_checkpoints,
+    reset_folder,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # Options that are called otherwise in the settings, and those that decide nothing.
 _SETTINGS = {"candidates": "n_candidates", "seed": "random_state", "pairs": "drawn_pairs"}
-_MAY_DIFFER = {"jobs", "cache", "max_seconds_per_fit"}
+_NOT_FIXED = {"jobs", "cache", "max_seconds_per_fit"}
 
 # What the bar says once a stage is over: what is being done next.
 _STAGES = {
@@ -154,9 +154,11 @@ def study(
         settings = {**where, "cache": str(cache.absolute()) if cache else None, **asked}
         settings |= {"max_seconds_per_fit": max_seconds_per_fit, "jobs": jobs}
         if resume:
-            settings = _former_settings(resume, {**settings, "out": str(out.absolute())}, context)
+            settings = _restored_settings(
+                resume, {**settings, "out": str(out.absolute())}, context
+            )
             if is_finished(resume):
-                forget_fits(resume)
+                remove_checkpoints(resume)
                 told = f"The study in {resume} is finished; see {resume / 'report.html'}"
                 console.print(told, soft_wrap=True)
                 return
@@ -169,14 +171,14 @@ def study(
 
         from skcomic.nets.workers import start_workers
 
-        workers = parallel_config(backend="loky", initializer=_leave_interrupts_to_parent)
+        workers = parallel_config(backend="loky", initializer=_ignore_interrupts)
         with locked_folder(out, root=root), workers:
-            claim_folder(out, settings, root=root, force=force, resume=resume is not None)
+            prepare_folder(out, settings, root=root, force=force, resume=resume is not None)
             if catalogue is None:
                 seed = asked["random_state"]
                 catalogue = _draw(console, out / DRAWN, pairs, seed, settings["jobs"])
             start_workers(settings["jobs"])
-            _run(console, catalogue, out, settings, asked, afresh=force)
+            _run(console, catalogue, out, settings, asked, reset=force)
 
 
 def _run(
@@ -186,16 +188,19 @@ def _run(
     settings: dict[str, Any],
     asked: dict[str, Any],
     *,
-    afresh: bool,
+    reset: bool,
 ) -> None:
     from skcomic.nets.checkpoints import count_finished
     from skcomic.study.run import run_study
 
-    if (n_kept := count_finished(out / CHECKPOINTS)) and not afresh:
+    if (n_kept := count_finished(out / CHECKPOINTS)) and not reset:
         console.print(
             f"{n_kept} fits are kept in {out}: those of this study are taken up", soft_wrap=True
         )
-    with _Follower(console, out, settings, afresh=afresh) as follower, _offering_quarantine():
+    with (
+        _ProgressReporter(console, out, settings, reset=reset) as follower,
+        _suggesting_quarantine(),
+    ):
         result = run_study(
             catalogue,
             n_jobs=settings["jobs"],
@@ -205,12 +210,12 @@ def _run(
             on_progress=follower,
             **asked,
         )
-    forget_fits(out)
+    remove_checkpoints(out)
     _print_result(console, result)
     console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
 
 
-def _former_settings(
+def _restored_settings(
     out: Path, settings: dict[str, Any], context: typer.Context
 ) -> dict[str, Any]:
     """Read the settings of the study that goes on; refuse options that contradict them."""
@@ -220,7 +225,7 @@ def _former_settings(
         if source is None or source.name != "COMMANDLINE" or option == "resume":
             continue
         name = _SETTINGS.get(option, option)
-        if option in _MAY_DIFFER:
+        if option in _NOT_FIXED:
             former[option] = settings[option]
         elif json.dumps(settings.get(name, "new")) != json.dumps(former.get(name)):
             raise ValueError(
@@ -253,7 +258,7 @@ def _draw(console: Console, folder: Path, n_pairs: int, seed: int, jobs: int) ->
     return _load(folder)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _ignore_interrupts() -> None:
     """Keep Ctrl-C, which a terminal sends to the workers too, from tearing them apart.
 
     The parent ends them when it is interrupted itself.
@@ -262,7 +267,7 @@ def _leave_interrupts_to_parent() -> None:
 
 
 @contextmanager
-def _offering_quarantine() -> Iterator[None]:
+def _suggesting_quarantine() -> Iterator[None]:
     from skcomic.images.decoding import ImageReadError
 
     try:
@@ -273,16 +278,16 @@ def _offering_quarantine() -> Iterator[None]:
         ) from error
 
 
-class _Follower:
+class _ProgressReporter:
     """Follows a study: a bar on a terminal, lines elsewhere; writes each part as it is done."""
 
     def __init__(
-        self, console: Console, out: Path, settings: dict[str, Any], *, afresh: bool
+        self, console: Console, out: Path, settings: dict[str, Any], *, reset: bool
     ) -> None:
         self.console = console
         self.out = out
         self.settings = settings
-        self.afresh = afresh
+        self.reset = reset
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -294,7 +299,7 @@ class _Follower:
         )
         self.task = self.bar.add_task("", start=False, visible=False)
 
-    def __enter__(self) -> "_Follower":
+    def __enter__(self) -> "_ProgressReporter":
         self.bar.start()
         return self
 
@@ -308,21 +313,21 @@ class _Follower:
         if not progress.finished:
             return
         if progress.stage == "split":  # the settings make sense, and so do the images
-            begin_parts(self.out, self.settings, afresh=self.afresh)
+            reset_folder(self.out, self.settings, reset=self.reset)
         write_study(progress.study, self.out)
-        for line in _tell_stage(progress.stage, progress.study):
+        for line in _describe_stage(progress.stage, progress.study):
             self.console.print(line)
         if following := _STAGES.get(progress.stage):
             self.bar.start_task(self.task)
             self.bar.update(self.task, description=following, visible=True)
 
 
-def _tell_stage(stage: str, study: "Study") -> list[str]:
+def _describe_stage(stage: str, study: "Study") -> list[str]:
     seconds = f"({study.stage_seconds[stage]:.1f} s)"
     if stage == "split":
         n = study.split
         return [
-            *study.tell_images(),
+            *study.describe_images(),
             str(study.footprint),
             f"{n['train']} images for training, {n['validation']} for validation, "
             f"{n['test']} for the test; {n['search']} for the search {seconds}",

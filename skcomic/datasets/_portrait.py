@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from skcomic._files import write_whole
+from skcomic._files import write_file
 from skcomic.datasets._drawing import (
     Canvas,
     Field,
@@ -550,7 +550,7 @@ def write(image: Image.Image, path: Path, file_format: str) -> None:
     """Save a picture, whole or not at all."""
     content = io.BytesIO()
     image.save(content, format=file_format, quality=92)
-    write_whole(path, content.getvalue(), through_power_cut=False)  # it can be drawn again
+    write_file(path, content.getvalue(), fsync=False)  # it can be drawn again
 
 
 def write_pair(folders: tuple[Path, Path], seed: list[int], size: int, file_format: str) -> None:

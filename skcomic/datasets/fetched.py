@@ -19,7 +19,7 @@ from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skcomic._files import write_whole
+from skcomic._files import write_file
 from skcomic.catalogue.loading import load_catalogue
 from skcomic.images.decoding import EXTENSIONS
 
@@ -236,7 +236,7 @@ def _download_rest(url: str, part: Path) -> None:
                 file.seek(0)
                 file.truncate()
             if answer.status_code == 200:
-                write_whole(mark, answer.headers.get("ETag", ""))
+                write_file(mark, answer.headers.get("ETag", ""))
             if answer.status_code == 206 and not continues:
                 raise requests.ConnectionError("the server sent another part than asked for")
             progress.update(bar, total=_total(answer))
@@ -338,9 +338,9 @@ def _unpack_all(archives: dict[Path, str | None], data_dir: Path) -> None:
                 f"{counts['faces']} faces and {counts['comics']} comics; delete them and run again"
             )
         hashes = {archive.name: sha256 for archive, sha256 in found.items()}
-        write_whole(folder / MARKER, json.dumps({"images": counts, "sha256": hashes}, indent=1))
+        write_file(folder / MARKER, json.dumps({"images": counts, "sha256": hashes}, indent=1))
         for archive, sha256 in found.items():
-            write_whole(_record(archive), f"{sha256}  {archive.name}\n")
+            write_file(_record(archive), f"{sha256}  {archive.name}\n")
         folder.replace(data_dir)
     for archive in archives:
         archive.unlink()

@@ -108,7 +108,7 @@ class RasterCache:
             self._store.reader_check()  # readers that were killed hold pages
             self._identity = _identity(folder / _FILE)
         except (OSError, lmdb.Error) as error:
-            self._give_up(error)
+            self._disable(error)
 
     @classmethod
     def at(cls, folder: PathLike) -> "RasterCache":
@@ -116,7 +116,7 @@ class RasterCache:
         where = os.getpid(), str(Path(folder).absolute())
         with cls._opening:
             cached = cls._opened.get(where)
-            if cached is None or not cached._is_there():
+            if cached is None or not cached._is_current():
                 cached = cls._opened[where] = cls(Path(where[1]))
         return cached
 
@@ -128,7 +128,7 @@ class RasterCache:
         if cached is not None and cached._store is not None:
             cached._store.close()
 
-    def _is_there(self) -> bool:
+    def _is_current(self) -> bool:
         """Tell whether the file is still the one that was opened: a cache may be cleared."""
         if self._store is None:
             return True  # nothing to lose
@@ -167,7 +167,7 @@ class RasterCache:
                     flat[row] = value[_CHECKSUM.size :]
                     found[row] = crc32(flat[row], crc32(key)) == unpack(value)[0]
         except lmdb.Error as error:
-            self._give_up(error)
+            self._disable(error)
             found[:] = False
         return found
 
@@ -229,9 +229,9 @@ class RasterCache:
                 f"are decoded each time; empty it with: skcomic cache clear {self.folder}"
             )
         except (OSError, lmdb.Error) as error:
-            self._give_up(error)
+            self._disable(error)
 
-    def _give_up(self, error: Exception) -> None:
+    def _disable(self, error: Exception) -> None:
         self._store = None
         _warn(
             f"the cache {str(self.folder)!r} cannot be used ({error}): images are decoded each "

@@ -40,9 +40,9 @@ EXTENSIONS = (
 )
 
 # To be raised whenever this module makes other pixels: caches then forget the former ones.
-_RULES = 2
+_DECODER_VERSION = 2
 
-_MANY_PIXELS = 8
+_MIN_RATIO = 8
 _ORIENTATION_TAG = 0x0112
 _MAY_TELL_ORIENTATION = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _QUARTER_TURNS = {
@@ -51,7 +51,7 @@ _QUARTER_TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_TURNS = _QUARTER_TURNS | {
+_ROTATIONS = _QUARTER_TURNS | {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -279,7 +279,8 @@ def decoder_version() -> str:
         has been told to make up what a truncated file lacks.
     """
     lenient = ", lenient" if ImageFile.LOAD_TRUNCATED_IMAGES else ""
-    return f"{_RULES}, Pillow {PIL.__version__}, jpeg {features.version_codec('jpg')}{lenient}"
+    jpeg = features.version_codec("jpg")
+    return f"{_DECODER_VERSION}, Pillow {PIL.__version__}, jpeg {jpeg}{lenient}"
 
 
 def _grey_rasters(
@@ -292,14 +293,14 @@ def _grey_rasters(
     """Decode once, for the first size and those others that want the same scale."""
     covered = None
     if image.format == "JPEG" and not in_full:
-        lies = _orientation(image) in _QUARTER_TURNS
-        scales = {size: _scale(image.size, size if lies else size[::-1]) for size in sizes}
+        is_rotated = _orientation(image) in _QUARTER_TURNS
+        scales = {size: _scale(image.size, size if is_rotated else size[::-1]) for size in sizes}
         sizes = [size for size in sizes if scales[size] == scales[sizes[0]]]
         covered = _draft(image, scales[sizes[0]])
     image.load()
     # Applied last, to the few pixels that are left.
     orientation = _orientation(image)
-    turn = _TURNS.get(orientation)
+    turn = _ROTATIONS.get(orientation)
     grey = _to_grey(image)
     rasters = {}
     for size in sizes:
@@ -339,7 +340,7 @@ def _scale(full: tuple[int, int], wanted: tuple[int, int]) -> int:
     """
     for scale in (8, 4, 2):
         ratios = [length / (scale * target) for length, target in zip(full, wanted, strict=True)]
-        if all(r >= _MANY_PIXELS or (r >= 1 and r.is_integer()) for r in ratios):
+        if all(r >= _MIN_RATIO or (r >= 1 and r.is_integer()) for r in ratios):
             return scale
     return 1
 

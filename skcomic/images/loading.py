@@ -110,7 +110,7 @@ def try_rasters(
     return rasters, failures
 
 
-def keep_raster(cache: PathLike, path: PathLike, raster: np.ndarray, resample: Resample) -> None:
+def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray, resample: Resample) -> None:
     """Put a raster that was decoded elsewhere into a cache; its file must have settled."""
     if is_settled(state := file_state(path), state):
         store = RasterCache.at(cache)

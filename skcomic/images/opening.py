@@ -47,12 +47,12 @@ _MAX_SCANS = 100
 # Pillow decodes run-length encoded BMP files in Python, a fraction of a microsecond a pixel.
 _MAX_RUN_LENGTH_PIXELS = 1 << 23
 
-_BEGINNING = 1 << 20
+_HEAD_BYTES = 1 << 20
 _SMALLEST_GIF_FRAME = 12
 _BIG_TIFF = 43
 # The fewest bits of a pixel: in JPEG one bit for each square of 8x8, in PNG what deflates best.
-_SHORTEST_CODE = 1 / 64
-_MOST_DEFLATED = 1032
+_MIN_JPEG_BITS = 1 / 64
+_MAX_DEFLATE_RATIO = 1032
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _HUFFMAN_TABLES = b"\xff\xc4"
 _START_OF_SCAN = re.compile(rb"\xff\xda")
@@ -119,7 +119,7 @@ def read_file(name: str) -> bytes:
     # Not to be waited for, should it have become a pipe by now.
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        data = os.read(descriptor, min(size, _BEGINNING))
+        data = os.read(descriptor, min(size, _HEAD_BYTES))
         _format_of(data)
         while len(data) < size and (more := os.read(descriptor, size - len(data))):
             data += more
@@ -324,13 +324,13 @@ def _check_jpeg(image: JpegImageFile, data: bytes) -> None:
                 "too large", f"{n_scans} scans are more than the limit of {_MAX_SCANS}"
             )
     if _HUFFMAN_TABLES in data[:begins]:
-        _check_length(image, data, _SHORTEST_CODE)
+        _check_length(image, data, _MIN_JPEG_BITS)
 
 
 def _check_png(image: PngImageFile, data: bytes) -> None:
     if data[12:16] == b"IHDR":
         depth, colours = data[24], _PNG_CHANNELS.get(data[25], 1)
-        _check_length(image, data, depth * colours / _MOST_DEFLATED)
+        _check_length(image, data, depth * colours / _MAX_DEFLATE_RATIO)
 
 
 def _check_length(image: ImageFile.ImageFile, data: bytes, bits_of_a_pixel: float) -> None:

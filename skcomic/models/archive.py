@@ -77,16 +77,16 @@ class ModelFileError(ValueError):
         return f"cannot load {self.path!r}: {self.reason}"
 
 
-class Refusal(Exception):
+class AuditError(Exception):
     """What a check finds wrong; becomes a `ModelFileError` where the path is known."""
 
 
 @contextmanager
-def refusals_of(path: PathLike) -> Iterator[None]:
+def audited_file(path: PathLike) -> Iterator[None]:
     """Tell of which file a refusal is."""
     try:
         yield
-    except Refusal as refusal:
+    except AuditError as refusal:
         raise ModelFileError(os.fspath(path), str(refusal)) from refusal
 
 
@@ -135,7 +135,7 @@ def read_manifest(path: PathLike) -> dict[str, Any]:
     ModelFileError
         If it is no model file, or one of a newer format.
     """
-    with refusals_of(path), _opened(path) as archive:
+    with audited_file(path), _opened(path) as archive:
         return _manifest(archive, _entries(archive))
 
 
@@ -161,27 +161,27 @@ def unpack(path: PathLike, max_bytes: int = MAX_BYTES) -> tuple[dict[str, Any], 
     ModelFileError
         At the first thing that is wrong.
     """
-    with refusals_of(path), _opened(path) as archive:
+    with audited_file(path), _opened(path) as archive:
         entries = _entries(archive)
         manifest = _manifest(archive, entries)
         for name in entries:
             if name not in (MANIFEST, PIPELINE) and not _NETWORK.fullmatch(name):
-                raise Refusal(f"its member {name!r} is none that a model file has")
+                raise AuditError(f"its member {name!r} is none that a model file has")
         members = _contents(archive, entries, max_bytes)
         del members[MANIFEST]
         sums = manifest["members"]
         if sums.keys() != members.keys():
             odd = sorted(sums.keys() ^ members.keys())
-            raise Refusal(f"its manifest and its members disagree about {odd[0]!r}")
+            raise AuditError(f"its manifest and its members disagree about {odd[0]!r}")
         for name, content in members.items():
             stated = sums[name].get("sha256") if isinstance(sums[name], dict) else None
             if stated != hashlib.sha256(content).hexdigest():
-                raise Refusal(
+                raise AuditError(
                     f"the SHA-256 of its member {name!r} is not the one in its manifest: it was "
                     "damaged or changed; get it anew"
                 )
         if PIPELINE not in members:
-            raise Refusal(f"it has no member {PIPELINE!r}")
+            raise AuditError(f"it has no member {PIPELINE!r}")
         return manifest, members
 
 
@@ -204,22 +204,22 @@ def read_stored(content: bytes, what: str) -> dict[str, bytes]:
 
     Raises
     ------
-    Refusal
+    AuditError
         If anything is wrong with it.
     """
     if not content.startswith(_ZIP):
-        raise Refusal(f"its {what} is damaged: it is no zip archive")
+        raise AuditError(f"its {what} is damaged: it is no zip archive")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = _entries(archive)
             for name, entry in entries.items():
                 if entry.compress_type != zipfile.ZIP_STORED:
-                    raise Refusal(
+                    raise AuditError(
                         f"{name!r} in its {what} is compressed, which skcomic never does"
                     )
             return _contents(archive, entries, len(content))
     except _DAMAGE as error:
-        raise Refusal(f"its {what} is damaged: {error}") from error
+        raise AuditError(f"its {what} is damaged: {error}") from error
 
 
 def read_json(content: bytes, what: str) -> Any:
@@ -239,13 +239,13 @@ def read_json(content: bytes, what: str) -> Any:
 
     Raises
     ------
-    Refusal
+    AuditError
         If it is no JSON, or nested too deeply.
     """
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise Refusal(f"{what} is no JSON that can be read: {error}") from error
+        raise AuditError(f"{what} is no JSON that can be read: {error}") from error
 
 
 @contextmanager
@@ -253,28 +253,28 @@ def _opened(path: PathLike) -> Iterator[zipfile.ZipFile]:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            _recognise(file)
+            _check_signature(file)
             with zipfile.ZipFile(file) as archive:
                 yield archive
     except FileNotFoundError as error:
-        raise Refusal("there is no such file") from error
+        raise AuditError("there is no such file") from error
     except IsADirectoryError as error:
-        raise Refusal("it is a folder; name the file that skcomic.save wrote") from error
+        raise AuditError("it is a folder; name the file that skcomic.save wrote") from error
     except PermissionError as error:
-        raise Refusal("there is no permission to read it") from error
+        raise AuditError("there is no permission to read it") from error
     except _DAMAGE as error:
-        raise Refusal(f"it is damaged: {error}; get it anew") from error
+        raise AuditError(f"it is damaged: {error}; get it anew") from error
 
 
-def _recognise(file: IO[bytes]) -> None:
+def _check_signature(file: IO[bytes]) -> None:
     head = file.read(4)
     file.seek(0)
     if head == _ZIP:
         return
     if not head:
-        raise Refusal("it is empty")
+        raise AuditError("it is empty")
     kinds = (kind for start, kind in _OTHER_FILES.items() if head.startswith(start))
-    raise Refusal(
+    raise AuditError(
         f"it is no model file but {next(kinds, 'something else')}; skcomic.save makes one"
     )
 
@@ -285,13 +285,13 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     for entry in archive.infolist():
         name = entry.orig_filename
         if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
-            raise Refusal(f"its member {name!r} would leave the archive")
+            raise AuditError(f"its member {name!r} would leave the archive")
         if name in entries:
-            raise Refusal(f"it has two members of the name {name!r}")
+            raise AuditError(f"it has two members of the name {name!r}")
         if entry.flag_bits & _ENCRYPTED:
-            raise Refusal(f"its member {name!r} is encrypted")
+            raise AuditError(f"its member {name!r} is encrypted")
         if entry.compress_type not in _METHODS:
-            raise Refusal(f"its member {name!r} is compressed in a way that skcomic never does")
+            raise AuditError(f"its member {name!r} is compressed in a way that skcomic never does")
         entries[name] = entry
     return entries
 
@@ -301,7 +301,7 @@ def _contents(
 ) -> dict[str, bytes]:
     stated = sum(entry.file_size for entry in entries.values())
     if stated > max_bytes:
-        raise Refusal(
+        raise AuditError(
             f"its members take {stated:,} bytes once unpacked, more than the limit of "
             f"{max_bytes:,}; raise max_bytes if you expect a model of that size"
         )
@@ -310,24 +310,24 @@ def _contents(
         with archive.open(entry) as member:  # gives no more than the stated size
             contents[name] = member.read(entry.file_size + 1)
         if len(contents[name]) != entry.file_size:
-            raise Refusal(f"its member {name!r} is not as large as the archive states")
+            raise AuditError(f"its member {name!r} is not as large as the archive states")
     return contents
 
 
 def _manifest(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> dict[str, Any]:
     if MANIFEST not in entries:
-        raise Refusal(f"it is an archive without {MANIFEST!r}: skcomic.save did not write it")
+        raise AuditError(f"it is an archive without {MANIFEST!r}: skcomic.save did not write it")
     told = _contents(archive, {MANIFEST: entries[MANIFEST]}, _MANIFEST_BYTES)[MANIFEST]
     manifest = read_json(told, "its manifest")
     number = manifest.get("format") if isinstance(manifest, dict) else None
     if type(number) is int and number > FORMAT:
-        raise Refusal(
+        raise AuditError(
             f"it is of format {number}, written by skcomic {manifest.get('skcomic')}; this "
             f"version reads formats up to {FORMAT}: install a newer skcomic"
         )
     for name, kind in _ENTRIES.items():
         if not isinstance(manifest, dict) or type(manifest.get(name)) is not kind:
-            raise Refusal(f"its manifest does not tell {name!r} as skcomic.save does")
+            raise AuditError(f"its manifest does not tell {name!r} as skcomic.save does")
     if type(number) is not int or number < 1:
-        raise Refusal(f"it is of format {number}, which there never was")
+        raise AuditError(f"it is of format {number}, which there never was")
     return manifest

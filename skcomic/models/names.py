@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from skcomic._estimator import public_name
-from skcomic.models.archive import Refusal, read_json, read_stored
+from skcomic.models.archive import AuditError, read_json, read_stored
 
 SCHEMA = "schema.json"
 
@@ -67,7 +67,7 @@ def with_current_modules(pipeline: bytes) -> bytes:
 
     Raises
     ------
-    Refusal
+    AuditError
         If it cannot be read, or names a class of skcomic that a model file never holds.
     """
     return _renamed(pipeline, _OF_FILE)
@@ -82,14 +82,14 @@ def _renamed(pipeline: bytes, names: Mapping[str, str]) -> bytes:
         module, cls = node.get("__module__"), node.get("__class__")
         if isinstance(module, str) and module.partition(".")[0] == "skcomic":
             if (name := names.get(f"{module}.{cls}")) is None:
-                raise Refusal(
+                raise AuditError(
                     f"it holds {module}.{cls}, which is none of what a model file may hold"
                 )
             node["__module__"], _, node["__class__"] = name.rpartition(".")
     try:
         members[SCHEMA] = json.dumps(schema).encode()
     except RecursionError as error:
-        raise Refusal("the schema of its pipeline is nested too deeply") from error
+        raise AuditError("the schema of its pipeline is nested too deeply") from error
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:  # not compressed, as skops does
         for name, content in members.items():

@@ -8,7 +8,7 @@ import math
 import re
 from typing import Any
 
-from skcomic.models.archive import Refusal, read_json, read_stored
+from skcomic.models.archive import AuditError, read_json, read_stored
 
 _NETWORK_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
@@ -57,29 +57,31 @@ def audit_network(content: bytes) -> None:
 
     Raises
     ------
-    Refusal
+    AuditError
         It names what is not allowed.
     """
     members = read_stored(content, "network")
     if members.keys() != _NETWORK_MEMBERS:
         odd = sorted(members.keys() ^ _NETWORK_MEMBERS)
-        raise Refusal(f"its network has other members than Keras writes for one: {odd[0]!r}")
+        raise AuditError(f"its network has other members than Keras writes for one: {odd[0]!r}")
     config = read_json(members["config.json"], "the configuration of its network")
     try:
         _check_config(config, "the network")
         if config["class_name"] != "Sequential":
-            raise Refusal(f"its network is a {config['class_name']}, no Sequential")
+            raise AuditError(f"its network is a {config['class_name']}, no Sequential")
         n_weights = _count_weights(config["config"]["layers"])
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise Refusal("the configuration of its network is not as Keras writes it") from error
+        raise AuditError("the configuration of its network is not as Keras writes it") from error
     try:
         n_values = _count_values(members["model.weights.h5"])
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise Refusal(
+        raise AuditError(
             f"the weights of its network are no HDF5 file that can be read: {error}"
         ) from error
     if n_values != n_weights:
-        raise Refusal(f"its network has {n_weights:,} weights, but {n_values:,} values are kept")
+        raise AuditError(
+            f"its network has {n_weights:,} weights, but {n_values:,} values are kept"
+        )
 
 
 def _check_config(value: Any, where: str) -> None:
@@ -88,7 +90,7 @@ def _check_config(value: Any, where: str) -> None:
         if "class_name" in value:
             _check_class(value, where)
         elif "module" in value or "registered_name" in value:
-            raise Refusal(f"{where} holds an object without a class")
+            raise AuditError(f"{where} holds an object without a class")
         for key, part in value.items():
             if key in ("module", "class_name", "registered_name"):
                 continue
@@ -100,7 +102,7 @@ def _check_config(value: Any, where: str) -> None:
             _check_config(part, where)
     elif isinstance(value, str):
         if value not in _WORDS:
-            raise Refusal(f"{where} is {value!r}, which is none of what a network here has")
+            raise AuditError(f"{where} is {value!r}, which is none of what a network here has")
     elif not isinstance(value, int | float | None):
         raise TypeError(value)
 
@@ -108,21 +110,23 @@ def _check_config(value: Any, where: str) -> None:
 def _check_class(value: dict[str, Any], where: str) -> None:
     name, module, registered = value["class_name"], value.get("module"), value["registered_name"]
     if name in ("Lambda", "__lambda__"):
-        raise Refusal(f"{where} holds a Lambda layer, which runs code of the file's author")
+        raise AuditError(f"{where} holds a Lambda layer, which runs code of the file's author")
     if registered is not None or (name in _MODULES and module != _MODULES[name]):
-        raise Refusal(
+        raise AuditError(
             f"{where} holds a custom object, {module}.{name} ({registered}): only the layers of "
             "build_convnet are loaded"
         )
     if name not in _MODULES:
-        raise Refusal(f"{where} holds a {module}.{name}, which build_convnet never makes")
+        raise AuditError(f"{where} holds a {module}.{name}, which build_convnet never makes")
     if value.get("compile_config"):
-        raise Refusal(f"{where} has settings of training, compile_config: skcomic has its own")
+        raise AuditError(f"{where} has settings of training, compile_config: skcomic has its own")
     if extra := value.keys() - _PARTS:
-        raise Refusal(f"{where} has a part {sorted(extra)[0]!r}, which skcomic never saves")
+        raise AuditError(f"{where} has a part {sorted(extra)[0]!r}, which skcomic never saves")
     for key, usual in _LAYERS.get(name, {}).items():
         if value["config"][key] != usual:
-            raise Refusal(f"{where} has a {name} with {key}={value['config'][key]}, not {usual}")
+            raise AuditError(
+                f"{where} has a {name} with {key}={value['config'][key]}, not {usual}"
+            )
 
 
 def _count_weights(layers: list[dict[str, Any]]) -> int:
@@ -135,7 +139,7 @@ def _count_weights(layers: list[dict[str, Any]]) -> int:
             shape = config["batch_shape"][1:]
         elif name == "Reshape":
             if math.prod(shape) != math.prod(config["target_shape"]):
-                raise Refusal(f"its network reshapes {shape} to {config['target_shape']}")
+                raise AuditError(f"its network reshapes {shape} to {config['target_shape']}")
             shape = config["target_shape"]
         elif name == "ZeroPadding1D":
             shape = [shape[0] + sum(config["padding"]), *shape[1:]]
@@ -151,9 +155,9 @@ def _count_weights(layers: list[dict[str, Any]]) -> int:
         elif name in _LAYERS:  # pooling
             shape = [shape[0] // 2, shape[1] // 2, shape[2]]
         else:
-            raise Refusal(f"its network has a layer that is a {name}")
+            raise AuditError(f"its network has a layer that is a {name}")
         if not all(type(length) is int and length > 0 for length in shape):
-            raise Refusal(f"its network has a {name} that gives the shape {shape}")
+            raise AuditError(f"its network has a {name} that gives the shape {shape}")
     return n_weights
 
 
@@ -170,9 +174,9 @@ def _count_values(content: bytes) -> int:
             for name in group:
                 n_seen += 1
                 if depth > 8 or n_seen > 10_000:
-                    raise Refusal("the weights of its network are nested without end")
+                    raise AuditError("the weights of its network are nested without end")
                 if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise Refusal(f"the weights of its network have a link, {name!r}")
+                    raise AuditError(f"the weights of its network have a link, {name!r}")
                 item = group[name]
                 if isinstance(item, h5py.Group):
                     waiting.append((item, depth + 1))
@@ -185,12 +189,12 @@ def _check_dataset(item: Any, name: str) -> int:
     import h5py
 
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu":
-        raise Refusal(f"the weights of its network hold {name!r}, which is no array of numbers")
+        raise AuditError(f"the weights of its network hold {name!r}, which is no array of numbers")
     plan = item.id.get_create_plist()
     if item.is_virtual or plan.get_external_count():
-        raise Refusal(f"the weights of its network take {name!r} from another file")
+        raise AuditError(f"the weights of its network take {name!r} from another file")
     if plan.get_layout() == h5py.h5d.CHUNKED or plan.get_nfilters():
-        raise Refusal(f"the weights of its network hold {name!r} compressed or in chunks")
+        raise AuditError(f"the weights of its network hold {name!r} compressed or in chunks")
     if item.shape is None or item.id.get_storage_size() != item.nbytes:
-        raise Refusal(f"the weights of its network state a larger {name!r} than they hold")
+        raise AuditError(f"the weights of its network state a larger {name!r} than they hold")
     return int(item.size)

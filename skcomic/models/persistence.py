@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from skcomic._files import write_whole
+from skcomic._files import write_file
 from skcomic._version import __version__
 from skcomic.images.decoding import PathLike
 from skcomic.models.archive import (
     FORMAT,
     MAX_BYTES,
     PIPELINE,
-    Refusal,
+    AuditError,
+    audited_file,
     pack,
-    refusals_of,
     unpack,
 )
 from skcomic.models.names import with_current_modules, with_public_names
@@ -28,7 +28,7 @@ from skcomic.models.network_audit import audit_network
 from skcomic.models.pipeline_audit import ALLOWED, audit_pipeline
 
 # What is of one machine, or runs: it is neither saved nor taken from a file.
-_LEFT_OUT = ("cache", "callbacks", "checkpoint_dir", "memory")
+_RUN_PARAMETERS = ("cache", "callbacks", "checkpoint_dir", "memory")
 
 _LIBRARIES = ("scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pillow", "skops")
 _PLAIN = (str, int, float, bool, type(None))
@@ -117,13 +117,13 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
         members[PIPELINE] = with_public_names(members[PIPELINE])
         for number in range(len(networks)):
             audit_network(members[_member(number)])
-    except Refusal as refusal:
+    except AuditError as refusal:
         raise TypeError(f"cannot save this {name}: {refusal}") from refusal
     try:
         content = pack(manifest, members)
     except (TypeError, ValueError) as error:
         raise ValueError(f"about must be plain data that JSON can hold: {error}") from error
-    write_whole(Path(path), content)
+    write_file(Path(path), content)
 
 
 def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
@@ -167,18 +167,18 @@ def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
     """
     _, members = unpack(path, max_bytes)
     pipeline = members.pop(PIPELINE)
-    with refusals_of(path):
+    with audited_file(path):
         pipeline = with_current_modules(pipeline)
         audit_pipeline(pipeline)
         for name in sorted(members):
             audit_network(members[name])
         try:
             return _construct(pipeline, members)
-        except (Refusal, MemoryError, OSError):
+        except (AuditError, MemoryError, OSError):
             raise
         except Exception as error:  # of skops, Keras or scikit-learn, which promise no kind
             reason = f"{type(error).__name__}: {error}"
-            raise Refusal(f"its parts cannot be put together ({reason})") from error
+            raise AuditError(f"its parts cannot be put together ({reason})") from error
 
 
 def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
@@ -190,7 +190,7 @@ def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
 
     model = skops.io.loads(pipeline, trusted=list(ALLOWED))
     if not hasattr(model, "predict"):
-        raise Refusal(f"it holds a {type(model).__name__}, which is no classifier")
+        raise AuditError(f"it holds a {type(model).__name__}, which is no classifier")
     networks: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="skcomic-") as folder:
         for name, content in members.items():
@@ -199,15 +199,15 @@ def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
             networks[name] = keras.saving.load_model(file, compile=False, safe_mode=True)
     wanted = set()
     for part in list(parts_of(model)):
-        _make_fit_for_here(part)
+        _reset_run_parameters(part)
         if isinstance(part, ConvNetClassifier) and "model_" in vars(part):
             name = _member(part.model_["network"])
             if name not in networks:
-                raise Refusal(f"it has no member {name!r}")
+                raise AuditError(f"it has no member {name!r}")
             wanted.add(name)
             _give_network(part, networks[name], part.model_["optimizer"])
     if unwanted := networks.keys() - wanted:
-        raise Refusal(f"nothing in it belongs to its member {sorted(unwanted)[0]!r}")
+        raise AuditError(f"nothing in it belongs to its member {sorted(unwanted)[0]!r}")
     return model
 
 
@@ -217,12 +217,14 @@ def _give_network(net: Any, network: Any, optimizer: list[np.ndarray]) -> None:
 
     shape = net.n_features_in_, 1 if net.n_classes_ == 2 else net.n_classes_
     if (network.input_shape[1], network.output_shape[1]) != shape:
-        raise Refusal(f"its classifier goes from {shape[0]} pixels to {shape[1]}, its network not")
+        raise AuditError(
+            f"its classifier goes from {shape[0]} pixels to {shape[1]}, its network not"
+        )
     network.compile(**net._get_compile_kwargs())
     create_state(network)
     variables = network.optimizer.variables
     if [variable.shape for variable in variables] != [value.shape for value in optimizer]:
-        raise Refusal("the state of its optimizer does not fit its network")
+        raise AuditError("the state of its optimizer does not fit its network")
     for variable, value in zip(variables, optimizer, strict=True):
         variable.assign(value)
     net.model_ = network
@@ -249,7 +251,7 @@ def _dump(model: Any, networks: list[Any]) -> bytes:
     try:
         without = copy.deepcopy(model, places)
         for part in list(parts_of(without)):
-            _make_fit_for_here(part)
+            _reset_run_parameters(part)
         return skops.io.dumps(without)
     except Exception as error:  # what cannot be copied or saved raises nearly anything
         raise TypeError(f"cannot save this {type(model).__name__}: {error}") from error
@@ -289,14 +291,14 @@ def parts_of(model: Any) -> Iterator[Any]:
             waiting += getattr(part, "__dict__", {}).values()
 
 
-def _make_fit_for_here(part: Any) -> None:
+def _reset_run_parameters(part: Any) -> None:
     """Leave out what is of another machine, and give later parameters their defaults."""
     attributes = getattr(part, "__dict__", {})
     if not hasattr(part, "get_params"):
         return
     attributes.pop("_skl_callbacks", None)
     for name, parameter in inspect.signature(type(part).__init__).parameters.items():
-        if name in _LEFT_OUT and name in attributes:
+        if name in _RUN_PARAMETERS and name in attributes:
             attributes[name] = None
         elif name not in attributes and parameter.default is not parameter.empty:
             attributes[name] = parameter.default

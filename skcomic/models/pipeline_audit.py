@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from skcomic.models.archive import Refusal, read_json, read_stored
+from skcomic.models.archive import AuditError, read_json, read_stored
 from skcomic.models.names import OWN_CLASSES, SCHEMA
 
 _ARRAY = re.compile(r"\d+\.npy")
@@ -109,18 +109,18 @@ def audit_pipeline(content: bytes) -> None:
 
     Raises
     ------
-    Refusal
+    AuditError
         It names what is not allowed.
     """
     members = read_stored(content, "pipeline")
     if SCHEMA not in members:
-        raise Refusal(f"its pipeline has no {SCHEMA!r}")
+        raise AuditError(f"its pipeline has no {SCHEMA!r}")
     schema = read_json(members.pop(SCHEMA), "the schema of its pipeline")
     if not isinstance(schema, dict) or schema.get("protocol") != _PROTOCOL:
-        raise Refusal(f"its pipeline is not of protocol {_PROTOCOL} of skops")
+        raise AuditError(f"its pipeline is not of protocol {_PROTOCOL} of skops")
     for name, array in members.items():
         if not _ARRAY.fullmatch(name):
-            raise Refusal(f"its pipeline has a member {name!r} that is no array")
+            raise AuditError(f"its pipeline has a member {name!r} that is no array")
         _check_array(name, array)
     seen: dict[int, tuple[str, str]] = {}
     waiting = [(schema, "the model")]
@@ -129,7 +129,7 @@ def audit_pipeline(content: bytes) -> None:
         try:
             waiting += _children(node, where, members.keys(), seen)
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-            raise Refusal(f"its pipeline is not as skops writes it, at {where}") from error
+            raise AuditError(f"its pipeline is not as skops writes it, at {where}") from error
 
 
 def _children(
@@ -141,10 +141,12 @@ def _children(
     kind, name = node["__loader__"], f"{node['__module__']}.{node['__class__']}"
     if kind not in _NODES or name not in _NODES[kind]:
         what = "" if kind in ("ObjectNode", "TypeNode", "FunctionNode") else f" (as a {kind})"
-        raise Refusal(f"{where} holds {name}{what}, which is none of what a model file may hold")
+        raise AuditError(
+            f"{where} holds {name}{what}, which is none of what a model file may hold"
+        )
     # skops takes a second node of the same number for the first, whatever else it says.
     if seen.setdefault(node["__id__"], (kind, name)) != (kind, name):
-        raise Refusal(f"its pipeline gives two things the number {node['__id__']}, at {where}")
+        raise AuditError(f"its pipeline gives two things the number {node['__id__']}, at {where}")
     if kind in ("TypeNode", "FunctionNode"):
         return []
     content = node.get("content")
@@ -156,7 +158,7 @@ def _children(
     if kind == "DictNode":
         types = node["key_types"]
         if len(types["content"]) != len(content) or types["__loader__"] != "ListNode":
-            raise Refusal(f"{where} has keys that are the same once they are text")
+            raise AuditError(f"{where} has keys that are the same once they are text")
         children = [(value, f"{where}.{key}") for key, value in content.items()]
         keys = [(value, f"the type of a key of {where}") for value in types["content"]]
         if any(key["__loader__"] != "TypeNode" for key, _ in keys):
@@ -167,7 +169,7 @@ def _children(
     if kind == "NdArrayNode":
         if node["type"] == "numpy":
             if node["file"] not in arrays:
-                raise Refusal(f"its pipeline misses the array {node['file']!r}, of {where}")
+                raise AuditError(f"its pipeline misses the array {node['file']!r}, of {where}")
             return []
         return [*((value, f"{where}[...]") for value in content), (node["shape"], where)]
     if kind == "MaskedArrayNode":
@@ -176,7 +178,9 @@ def _children(
         state = content["bit_generator"]
         generator = json.loads(state["content"]["bit_generator"]["content"])
         if generator not in _BIT_GENERATORS:
-            raise Refusal(f"{where} holds a generator of numpy.random.{generator}, which is none")
+            raise AuditError(
+                f"{where} holds a generator of numpy.random.{generator}, which is none"
+            )
         return [(state, where), (content["seed_seq"], where)]
     return [] if content is None else [(content, where)]
 
@@ -190,12 +194,12 @@ def _check_array(name: str, content: bytes) -> None:
         read[2, 0] = np.lib.format.read_array_header_2_0
         shape, _, dtype = read[version](file)
     except (ValueError, KeyError) as error:
-        raise Refusal(f"its array {name!r} is none that numpy wrote: {error}") from error
+        raise AuditError(f"its array {name!r} is none that numpy wrote: {error}") from error
     if dtype.hasobject:
-        raise Refusal(f"its array {name!r} holds objects, which are pickles")
+        raise AuditError(f"its array {name!r} holds objects, which are pickles")
     if dtype.kind not in "biufUS":
-        raise Refusal(f"its array {name!r} holds values of the type {dtype}")
+        raise AuditError(f"its array {name!r} holds values of the type {dtype}")
     if any(length < 0 for length in shape):
-        raise Refusal(f"its array {name!r} has the shape {shape}")
+        raise AuditError(f"its array {name!r} has the shape {shape}")
     if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise Refusal(f"its array {name!r} is not as large as its shape {shape} says")
+        raise AuditError(f"its array {name!r} is not as large as its shape {shape} says")

@@ -85,7 +85,7 @@ def predict_files(
     >>> len(errors), errors[:2]
     (9, ['no such file', ''])
     """
-    vectorizer, classifier = _part_at_rows(model)
+    vectorizer, classifier = _split_at_rows(model)
     vectorizer.set_params(n_jobs=n_jobs)
     if hasattr(vectorizer, "on_error"):
         vectorizer.set_params(on_error="raise")  # so that the reasons are told
@@ -133,7 +133,7 @@ def _images_below(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
             yield entry.path
 
 
-def _part_at_rows(model: Any) -> tuple[Any, Any]:
+def _split_at_rows(model: Any) -> tuple[Any, Any]:
     """Part a model into what makes rows of pixels of files, and a classifier of rows.
 
     So that each file is decoded once, however many pipelines are in the model.

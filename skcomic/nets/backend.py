@@ -16,7 +16,7 @@ from pathlib import Path
 
 # What TensorFlow 2.18 to 2.21 write to file descriptor 2 while it is imported, whatever its
 # variables for the log level say: that there is no GPU, and how its build was optimised.
-_CHATTER = re.compile(
+_IMPORT_MESSAGES = re.compile(
     rb"before absl::InitializeLog|cudart_stub|cuda_platform|cpu_feature_guard|"
     rb"To enable the following instructions|oneDNN custom operations|"
     rb"computation_placer|failed call to cuInit|Unable to register cu|TF-TRT Warning|"
@@ -29,7 +29,7 @@ _FAST_KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 
 
 @contextmanager
-def _chatter_held_back() -> Iterator[None]:
+def _filtered_stderr() -> Iterator[None]:
     sys.stderr.flush()
     real = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -41,13 +41,13 @@ def _chatter_held_back() -> Iterator[None]:
             os.dup2(real, 2)
             held.seek(0)
             for line in held:
-                if not _CHATTER.search(line):
+                if not _IMPORT_MESSAGES.search(line):
                     os.write(real, line)
             os.close(real)
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
+def _import_environment() -> Iterator[None]:
     """Set what the user has not set, for as long as it is looked at."""
     # oneDNN's kernels are TensorFlow's default only on processors with AVX-512 VNNI or AMX, but
     # take 0.6 to 0.8 of the time of its others on an AVX2 processor too (these nets, 64 pixels).
@@ -65,7 +65,7 @@ def _settings() -> Iterator[None]:
 
 
 @contextmanager
-def _garbage_left() -> Iterator[None]:
+def _gc_disabled() -> Iterator[None]:
     """Let Python not look for garbage for now: there is none, and that is a fifth of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -76,7 +76,7 @@ def _garbage_left() -> Iterator[None]:
             gc.enable()
 
 
-with _chatter_held_back(), _settings(), _garbage_left():
+with _filtered_stderr(), _import_environment(), _gc_disabled():
     import tensorflow
 
     tensorflow.random.uniform(())  # the first operation reads the number of threads

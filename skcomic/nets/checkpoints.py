@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from skcomic._files import write_whole
+from skcomic._files import write_file
 from skcomic._version import __version__
 from skcomic.images.decoding import PathLike
 
@@ -87,7 +87,7 @@ class FitStore:
         self.key = key
         self._finished = Path(folder, f"{key}{_FINISHED}")
         self._unfinished = Path(folder, f"{key}{_UNFINISHED}")
-        self._gave_up = False
+        self._is_disabled = False
 
     def finished(self) -> TrainingState | None:
         """Return the finished fit. None: there is none, or it was damaged and is deleted."""
@@ -97,12 +97,12 @@ class FitStore:
         """Return how far the fit has come. None: as for `finished`."""
         return self._read(self._unfinished)
 
-    def keep_finished(self, state: TrainingState) -> None:
+    def save_finished(self, state: TrainingState) -> None:
         """Keep the finished fit; how far it had come is of no use any more."""
         self._write(self._finished, state)
         _delete(self._unfinished)
 
-    def keep_unfinished(self, state: TrainingState) -> None:
+    def save_unfinished(self, state: TrainingState) -> None:
         """Keep how far the fit has come."""
         self._write(self._unfinished, state)
 
@@ -124,7 +124,7 @@ class FitStore:
         return TrainingState(arrays, numbers)
 
     def _write(self, file: Path, state: TrainingState) -> None:
-        if self._gave_up:
+        if self._is_disabled:
             return
         numbers = json.dumps({**state.numbers, "names": list(state.arrays)})
         arrays: dict[str, Any] = {
@@ -137,9 +137,9 @@ class FitStore:
         np.savez(content, **arrays)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, self._checksum(content.getvalue()) + content.getvalue())
+            write_file(file, self._checksum(content.getvalue()) + content.getvalue())
         except OSError as error:
-            self._gave_up = True
+            self._is_disabled = True
             warnings.warn(
                 f"a fit cannot be kept for later ({error}): if this process is killed, it is "
                 "trained again; make room or name another checkpoint_dir",

@@ -26,22 +26,22 @@ from skcomic._estimator import EstimatorMixin, Sides, public_name, visual_block,
 from skcomic.images.decoding import PathLike
 from skcomic.nets.backend import KerasClassifier, has_fast_bfloat16, keras
 from skcomic.nets.checkpoints import FitStore, TrainingState, fit_key
-from skcomic.nets.supervision import is_orphan, marked
+from skcomic.nets.supervision import is_orphan, running_marker
 from skcomic.nets.topology import ImageShape, Pooling, build_convnet, count_multiply_adds, net_name
 from skcomic.nets.training import (
     EpochBackup,
     EpochTasks,
     TimeLimit,
     create_state,
+    detach_model,
     draw_seed,
     forward_pass,
     hold_out,
-    released,
-    retracing_unremarked,
     seeded,
     set_state,
     set_steps_per_execution,
     shuffled_batches,
+    silence_retracing,
     state_of,
 )
 
@@ -300,16 +300,20 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             raise ValueError(
                 "checkpoint_dir wants a random_state: fits without a seed are never the same"
             )
-        afresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        X, y, sample_weight, groups = self._take_in(X, y, sample_weight, groups, afresh=afresh)
+        reset = not (self.warm_start and self.__sklearn_is_fitted__())
+        X, y, sample_weight, groups = self._validate_fit_data(
+            X, y, sample_weight, groups, reset=reset
+        )
         held_out = None
         if self.early_stopping:
             held_out = hold_out(y, groups, self.validation_fraction, self._seed)
         with self._fit_task(X, y, n_subtasks=self.epochs) as task:
             told = [EpochTasks(self, task)] if task else []
-            if self.checkpoint_dir is None or not afresh:
+            if self.checkpoint_dir is None or not reset:
                 return self._train(X, y, sample_weight, self.epochs, held_out, told)
-            return self._train_once(self.checkpoint_dir, X, y, sample_weight, held_out, told)
+            return self._fit_with_checkpoint(
+                self.checkpoint_dir, X, y, sample_weight, held_out, told
+            )
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -346,17 +350,19 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
                 "partial_fit cannot know how frequent the classes are: give class_weight as a "
                 "dict instead of 'balanced' (sklearn.utils.compute_class_weight makes one)"
             )
-        afresh = not self.__sklearn_is_fitted__()
-        if classes is None and afresh:
+        reset = not self.__sklearn_is_fitted__()
+        if classes is None and reset:
             raise ValueError("classes must be passed on the first call to partial_fit")
         if classes is not None:
             classes = np.unique(classes)
-            if not afresh and not np.array_equal(classes, self.classes_):
+            if not reset and not np.array_equal(classes, self.classes_):
                 raise ValueError(
                     f"classes={classes.tolist()} are not those of the first call to "
                     f"partial_fit, {self.classes_.tolist()}"
                 )
-        X, y, sample_weight, _ = self._take_in(X, y, sample_weight, classes=classes, afresh=afresh)
+        X, y, sample_weight, _ = self._validate_fit_data(
+            X, y, sample_weight, classes=classes, reset=reset
+        )
         return self._train(X, y, sample_weight, n_epochs=1)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -389,11 +395,11 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             Columns in the order of `classes_`; each row adds up to 1.
         """
         check_is_fitted(self)
-        with _telling_of_unread_images():
+        with _explained_nan():
             X = validate_data(self, X, reset=False, dtype=np.float32)
         compute = forward_pass(self.model_)
         starts = range(0, len(X), _PREDICTION_BATCH)
-        with retracing_unremarked():
+        with silence_retracing():
             batches = [compute(X[i : i + _PREDICTION_BATCH]).numpy() for i in starts]
         outputs = np.concatenate(batches)
         return np.hstack([1 - outputs, outputs]) if len(self.classes_) == 2 else outputs
@@ -426,17 +432,17 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
     # What follows are the steps of training; some have the names that scikeras calls them by.
 
     def _initialize(self, X: Any, y: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        X, y = self._check_data(X, y, afresh=True)
-        self._begin(y)
+        X, y = self._check_data(X, y, reset=True)
+        self._build_model(y)
         return X, y
 
-    def _check_data(self, X: Any, y: Any, *, afresh: bool) -> tuple[np.ndarray, np.ndarray]:
-        with _telling_of_unread_images():
-            X, y = validate_data(self, X, y, reset=afresh, dtype=np.float32)
+    def _check_data(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
+        with _explained_nan():
+            X, y = validate_data(self, X, y, reset=reset, dtype=np.float32)
         check_classification_targets(y)
         return X, y
 
-    def _begin(self, labels: Any) -> None:
+    def _build_model(self, labels: Any) -> None:
         """Build the network for these labels, not trained yet."""
         self.classes_ = np.unique(labels)
         self.n_classes_ = len(self.classes_)
@@ -465,7 +471,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             topology["precision"] = "mixed_bfloat16" if has_fast_bfloat16() else "float32"
         return topology
 
-    def _check_goes_on(self, y: np.ndarray) -> None:
+    def _check_warm_start(self, y: np.ndarray) -> None:
         """Make sure that these labels can be learnt by the network that is there."""
         if unseen := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist())):
             raise ValueError(
@@ -489,7 +495,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             "metrics": ["precision", "recall"],
         }
 
-    def _take_in(
+    def _validate_fit_data(
         self,
         X: Any,
         y: Any,
@@ -497,10 +503,10 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         groups: Any = None,
         *,
         classes: Any = None,
-        afresh: bool,
+        reset: bool,
     ) -> tuple[np.ndarray, np.ndarray, Any, Any]:
         """Check the data, leave out what weighs nothing, and have the network ready."""
-        X, y = self._check_data(X, y, afresh=afresh)
+        X, y = self._check_data(X, y, reset=reset)
         if groups is not None:
             groups = column_or_1d(groups)
             check_consistent_length(X, groups)
@@ -512,9 +518,9 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             if not counts.any():
                 raise ValueError("all sample weights are zero: there is nothing to train on")
             X, y, sample_weight, groups = _rows(counts, X, y, sample_weight, groups)
-        if afresh:
-            self._begin(y if classes is None else classes)
-        self._check_goes_on(y)
+        if reset:
+            self._build_model(y if classes is None else classes)
+        self._check_warm_start(y)
         if self.class_weight is not None:
             weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
             weights = weights[self._codes(y)].astype(np.float32)
@@ -524,7 +530,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
     def _codes(self, y: np.ndarray) -> np.ndarray:
         return np.searchsorted(self.classes_, y)
 
-    def _train_once(
+    def _fit_with_checkpoint(
         self,
         folder: PathLike,
         X: np.ndarray,
@@ -536,16 +542,16 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         """Train the network, unless the same fit is kept already; keep it."""
         store = FitStore(folder, self._fit_key(X, y, sample_weight, held_out))
         if kept := store.finished():
-            self._take_over(kept)
+            self._restore_state(kept)
             for callback in self.callbacks or []:
                 if hasattr(callback, "on_epochs_restored"):
                     callback.on_epochs_restored(self.n_iter_)
             return self
-        with marked(folder, store.key):
+        with running_marker(folder, store.key):
             self._train(X, y, sample_weight, self.epochs, held_out, told, store)
             state = state_of(self.model_)
             state.numbers = {name: getattr(self, name) for name in _TRAINED}
-            store.keep_finished(state)
+            store.save_finished(state)
         return self
 
     def _fit_key(self, X: np.ndarray, y: np.ndarray, *others: np.ndarray | None) -> str:
@@ -559,7 +565,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         }
         return fit_key(settings, [X, self._codes(y), *others])
 
-    def _take_over(self, kept: TrainingState) -> None:
+    def _restore_state(self, kept: TrainingState) -> None:
         """Make the network what another training made of it."""
         set_state(self.model_, kept)
         for name in kept.numbers.keys() & set(_TRAINED):
@@ -579,7 +585,7 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
         first, seconds_before = self.n_iter_, self.training_time_["wall_seconds"]
         kept = store.unfinished() if store else None
         if kept:
-            self._take_over(kept)
+            self._restore_state(kept)
         codes = self._codes(y)
         target = codes[:, np.newaxis] if self.n_classes_ == 2 else np.eye(self.n_classes_)[codes]
         data = X, target, sample_weight
@@ -597,16 +603,16 @@ class ConvNetClassifier(EstimatorMixin, KerasClassifier):
             limit = TimeLimit(self.max_seconds - spent)
             callbacks.append(limit)
         if store:
-            is_in_vain = partial(is_orphan, self.checkpoint_dir)
+            is_orphaned = partial(is_orphan, self.checkpoint_dir)
             callbacks.append(
-                EpochBackup(store, self.history_, self.training_time_, stopper, kept, is_in_vain)
+                EpochBackup(store, self.history_, self.training_time_, stopper, kept, is_orphaned)
             )
         self.model_.optimizer.learning_rate = self.learning_rate
         n_images, seed = len(data[0]), self._seed + first
         n_batches = math.ceil(n_images / self.batch_size)
         set_steps_per_execution(self.model_, n_batches, int(n_epochs), self.callbacks or [])
         arrays = tuple(part for part in data if part is not None)
-        with seeded(seed), retracing_unremarked(), released(callbacks):
+        with seeded(seed), silence_retracing(), detach_model(callbacks):
             cpu, wall = time.process_time(), time.perf_counter()
             history = self.model_.fit(
                 shuffled_batches(arrays, int(self.batch_size), seed, self.n_iter_ - first),
@@ -639,7 +645,7 @@ def _rows(mask: np.ndarray, *parts: Any) -> tuple[Any, ...]:
 
 
 @contextmanager
-def _telling_of_unread_images() -> Iterator[None]:
+def _explained_nan() -> Iterator[None]:
     """Say where rows of NaN come from, instead of what imputers are for."""
     try:
         yield

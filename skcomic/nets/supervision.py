@@ -20,9 +20,9 @@ from typing import Any
 
 from skcomic.images.decoding import PathLike
 
-_MOST_DEATHS = 2
-_SECONDS_BETWEEN_LOOKS = 0.1
-_UNDER_WAY, _DEATHS = ".under-way", ".deaths"
+_MAX_DEATHS = 2
+_POLL_SECONDS = 0.1
+_RUNNING, _DEATHS = ".under-way", ".deaths"
 
 
 class SupervisedFolder(os.PathLike[str]):
@@ -70,7 +70,7 @@ def supervised_folder(folder: PathLike | None) -> Iterator[SupervisedFolder]:
 
 
 @contextmanager
-def marked(folder: PathLike, key: str) -> Iterator[None]:
+def running_marker(folder: PathLike, key: str) -> Iterator[None]:
     """Mark a fit as under way; one that was under way when a worker died waits to be alone.
 
     Parameters
@@ -89,21 +89,21 @@ def marked(folder: PathLike, key: str) -> Iterator[None]:
         yield
         return
     deaths = _deaths(folder.marks / f"{key}{_DEATHS}")
-    if len(deaths) >= _MOST_DEATHS:
+    if len(deaths) >= _MAX_DEATHS:
         raise ChildProcessError(
             f"its process was killed {len(deaths)} times ({deaths[-1]}), the last time while "
             "nothing else was trained; perhaps memory ran out"
         )
     with (folder.marks / "turn").open("a") as turn:
-        mark = folder.marks / f"{key}{_UNDER_WAY}"
+        mark = folder.marks / f"{key}{_RUNNING}"
         fcntl.flock(turn, fcntl.LOCK_EX if deaths else fcntl.LOCK_SH)
         # A mark beside one that is alone is of a process that has just died: this one will be
         # ended with it, and must not be taken for the cause.
-        while deaths and any(other != mark for other in folder.marks.glob(f"*{_UNDER_WAY}")):
+        while deaths and any(other != mark for other in folder.marks.glob(f"*{_RUNNING}")):
             fcntl.flock(turn, fcntl.LOCK_UN)
             if is_orphan(folder):
                 raise ChildProcessError("the process that waited for this fit has died")
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(_POLL_SECONDS)
             fcntl.flock(turn, fcntl.LOCK_EX)
         mark.write_text(str(os.getpid()))
         try:
@@ -116,10 +116,12 @@ def is_orphan(folder: PathLike | None) -> bool:
     """Tell whether this is a worker whose search was killed: nobody waits for it any more."""
     if not isinstance(folder, SupervisedFolder) or not folder.marks.is_dir():
         return False
-    return folder.machine == platform.node() and not _is_alive(folder.parent)
+    return folder.machine == platform.node() and not _process_exists(folder.parent)
 
 
-def outliving_workers(evaluate: Callable[..., Any], folder: PathLike | None) -> Callable[..., Any]:
+def retry_on_worker_death(
+    evaluate: Callable[..., Any], folder: PathLike | None
+) -> Callable[..., Any]:
     """Make of scikit-learn's `evaluate_candidates` one that goes on when workers are killed.
 
     What is finished is in the folder of kept fits, so only the others are trained again.
@@ -147,9 +149,9 @@ def outliving_workers(evaluate: Callable[..., Any], folder: PathLike | None) -> 
                 return evaluate(*args, **kwargs)
             except BrokenProcessPool as error:  # dask tries again by itself, then gives up
                 # Every death adds to the count of a fit, or to this one: there is an end to it.
-                if not _blame(marks, _reason(error)):
+                if not _record_deaths(marks, _reason(error)):
                     n_deaths_without_mark += 1
-                    if n_deaths_without_mark == _MOST_DEATHS:
+                    if n_deaths_without_mark == _MAX_DEATHS:
                         raise
                 # scikit-learn's callbacks (since 1.9) must take the same tasks once more.
                 getattr(kwargs.get("callback_ctx"), "_children_map", {}).clear()
@@ -157,10 +159,10 @@ def outliving_workers(evaluate: Callable[..., Any], folder: PathLike | None) -> 
     return evaluate_again
 
 
-def _blame(marks: Path, reason: str) -> bool:
+def _record_deaths(marks: Path, reason: str) -> bool:
     """Note a death for each fit that was under way; tell whether there was one."""
     marks_of_dead = [
-        mark for mark in marks.glob(f"*{_UNDER_WAY}") if not _is_alive(int(mark.read_text()))
+        mark for mark in marks.glob(f"*{_RUNNING}") if not _process_exists(int(mark.read_text()))
     ]
     for mark in marks_of_dead:
         with mark.with_suffix(_DEATHS).open("a") as file:
@@ -179,7 +181,7 @@ def _reason(error: Exception) -> str:
     return codes[1] if codes else type(error).__name__
 
 
-def _is_alive(process: int) -> bool:
+def _process_exists(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -15,16 +15,16 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from skcomic.catalogue.splitting import deal_out_pairs
+from skcomic.catalogue.splitting import assign_groups
 from skcomic.nets.backend import keras, tensorflow, tf_get_seed, tf_set_seed
 from skcomic.nets.checkpoints import FitStore, TrainingState
 
 _LARGEST_SEED = np.iinfo(np.int32).max
-_MOST_STEPS = 32
-_WORTH_A_LOOP = 48  # batches: each then takes 3 ms less
-_OF_BATCHES = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
-_SECONDS_BETWEEN_BACKUPS = 10.0
-_TURN = threading.RLock()
+_MAX_STEPS = 32
+_MIN_LOOP_BATCHES = 48  # batches: each then takes 3 ms less
+_BATCH_METHODS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_BACKUP_SECONDS = 10.0
+_SEED_LOCK = threading.RLock()
 
 
 def draw_seed(random_state: Any) -> int:
@@ -48,7 +48,7 @@ def seeded(seed: int) -> Iterator[None]:
     The generators belong to the process: networks that are trained in threads of one process
     (joblib's threading backend) take turns, or each would draw from the other's seed.
     """
-    with _TURN:
+    with _SEED_LOCK:
         python, numpy, tensorflow = random.getstate(), np.random.get_state(), tf_get_seed()  # noqa: NPY002
         keras.utils.set_random_seed(seed % _LARGEST_SEED)
         try:
@@ -60,7 +60,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def retracing_unremarked() -> Iterator[None]:
+def silence_retracing() -> Iterator[None]:
     """Keep TensorFlow from warning that graphs are compiled anew: each fit has its own network."""
 
     def is_remarkable(record: logging.LogRecord) -> bool:
@@ -112,9 +112,9 @@ def set_steps_per_execution(
     watched = any(
         getattr(type(callback), name, None) is not getattr(keras.callbacks.Callback, name)
         for callback in callbacks
-        for name in _OF_BATCHES
+        for name in _BATCH_METHODS
     )
-    most = 1 if watched or n_batches * n_epochs < _WORTH_A_LOOP else _MOST_STEPS
+    most = 1 if watched or n_batches * n_epochs < _MIN_LOOP_BATCHES else _MAX_STEPS
     steps = max(n for n in range(1, most + 1) if n_batches % n == 0)
     if model.steps_per_execution != steps:
         model.steps_per_execution = steps
@@ -181,7 +181,7 @@ def hold_out(y: np.ndarray, groups: Any, fraction: float, seed: int) -> np.ndarr
         is_held_out = np.isin(np.arange(len(y)), chosen)
     else:
         table = pd.DataFrame({"label": y, "pair": groups})
-        part_of_each = deal_out_pairs(table, [1 - fraction, fraction], check_random_state(seed))
+        part_of_each = assign_groups(table, [1 - fraction, fraction], check_random_state(seed))
         is_held_out = part_of_each == 1
     classes = set(np.unique(y).tolist())
     for name, part in (("training", y[~is_held_out]), ("validation", y[is_held_out])):
@@ -248,7 +248,7 @@ class EpochBackup(keras.callbacks.Callback):
         Whose state is kept, too.
     kept : TrainingState or None
         What this training goes on from.
-    is_in_vain : callable
+    is_orphaned : callable
         Tells whether nobody waits for this process any more: then it ends.
     """
 
@@ -259,7 +259,7 @@ class EpochBackup(keras.callbacks.Callback):
         seconds: dict[str, float],
         stopper: Any,
         kept: TrainingState | None,
-        is_in_vain: Callable[[], bool],
+        is_orphaned: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.store = store
@@ -267,7 +267,7 @@ class EpochBackup(keras.callbacks.Callback):
         self.seconds = seconds
         self.stopper = stopper
         self.kept = kept
-        self.is_in_vain = is_in_vain
+        self.is_orphaned = is_orphaned
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         self.cpu, self.wall = time.process_time(), time.perf_counter()
@@ -280,12 +280,12 @@ class EpochBackup(keras.callbacks.Callback):
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
-        is_in_vain = self.is_in_vain()
+        is_orphaned = self.is_orphaned()
         since = time.perf_counter() - self.last_backup
-        if not is_last and (is_in_vain or since >= _SECONDS_BETWEEN_BACKUPS):
-            self.store.keep_unfinished(self._state(epoch + 1))
+        if not is_last and (is_orphaned or since >= _BACKUP_SECONDS):
+            self.store.save_unfinished(self._state(epoch + 1))
             self.last_backup = time.perf_counter()
-        if is_in_vain:
+        if is_orphaned:
             os._exit(1)  # with its parent, a worker has lost all that it could report to
 
     def _state(self, n_epochs: int) -> TrainingState:
@@ -319,7 +319,7 @@ def set_state(model: "keras.Model", state: TrainingState) -> None:
 
 
 @contextmanager
-def released(callbacks: list[Any]) -> Iterator[None]:
+def detach_model(callbacks: list[Any]) -> Iterator[None]:
     """Let callbacks go of the network after training: they are cloned and pickled without it."""
     try:
         yield

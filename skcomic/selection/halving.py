@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.utils._param_validation import Interval
 
-from skcomic._estimator import refuse_misspelt
+from skcomic._estimator import check_param_names
 from skcomic.images.decoding import PathLike
 from skcomic.selection.scoring import in_last_round
 from skcomic.selection.search import BalancedRandomizedSearchCV
@@ -140,7 +140,7 @@ class BalancedHalvingSearchCV(BalancedRandomizedSearchCV):
         rounds : list of (int, int)
             Number of candidates and value of `resource` of each round.
         """
-        refuse_misspelt([self.resource], self.estimator)
+        check_param_names([self.resource], self.estimator)
         in_full = self.estimator.get_params()[self.resource]
         return halving_rounds(self.n_iter, in_full, self.factor)
 

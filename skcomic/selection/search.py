@@ -17,11 +17,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from skcomic._estimator import refuse_misspelt
+from skcomic._estimator import check_param_names
 from skcomic.images.decoding import PathLike
 from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.nets.convnet import ConvNetClassifier
-from skcomic.nets.supervision import outliving_workers, supervised_folder
+from skcomic.nets.supervision import retry_on_worker_death, supervised_folder
 from skcomic.nets.training import draw_seed
 
 #: The twelve nets of the report, as parameters of `make_comic_pipeline`.
@@ -61,7 +61,7 @@ def make_comic_pipeline(**parameters: Any) -> Pipeline:
     ImageVectorizer(size=32)
     """
     pipeline = Pipeline([("vectorize", ImageVectorizer()), ("classify", ConvNetClassifier())])
-    refuse_misspelt(parameters, pipeline)
+    check_param_names(parameters, pipeline)
     return pipeline.set_params(**parameters)
 
 
@@ -198,7 +198,7 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
         """
         self._validate_params()
         given = self.estimator
-        with self._watched(given) as watched:
+        with self._supervised(given) as watched:
             self.estimator = watched
             try:
                 super().fit(X, y, **params)
@@ -207,7 +207,7 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
         return self
 
     @contextmanager
-    def _watched(self, estimator: Any) -> Iterator[Any]:
+    def _supervised(self, estimator: Any) -> Iterator[Any]:
         """Give an estimator whose fits are kept, limited and survive the death of a worker."""
         net, prefix = _net_of(estimator)
         if net is None:
@@ -285,19 +285,19 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
         for candidate in candidates:
             estimator = clone(self.estimator)
             for name, value in sorted(candidate.items()):  # a step comes before its parameters
-                refuse_misspelt([name], estimator)
+                check_param_names([name], estimator)
                 estimator.set_params(**{name: clone(value, safe=False)})
 
         candidates.sort(key=self._expected_work, reverse=True)  # none that is long starts last
 
         net, _ = _net_of(self.estimator)
-        evaluate = outliving_workers(evaluate_candidates, net and net.checkpoint_dir)
+        evaluate = retry_on_worker_death(evaluate_candidates, net and net.checkpoint_dir)
 
         def evaluate_balanced(_unbalanced: ParameterSampler, **context: Any) -> Any:
             try:
                 return self._evaluate(evaluate, candidates, **context)
             except ValueError as error:
-                raise _in_a_sentence(error) from error
+                raise _summarized(error) from error
 
         # scikit-learn 1.9 looks for `callback_ctx` in this signature; before, there was none.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
@@ -347,7 +347,7 @@ def _last_line(error: str | None) -> str:
     return (error or "").strip().rpartition("\n")[2]
 
 
-def _in_a_sentence(error: ValueError) -> ValueError:
+def _summarized(error: ValueError) -> ValueError:
     """Shorten what scikit-learn says, with all tracebacks, when every fit has failed."""
     if not re.match(r"\s*All the \d+ fits failed", str(error)):
         return error

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from skcomic._files import write_whole
+from skcomic._files import write_file
 
 #: Where a study that was given no images draws its own.
 DRAWN = "drawn"
@@ -24,7 +24,7 @@ QUARANTINE, MODEL, CARD = "quarantine.csv", "model.skcomic", "card.md"
 SEARCH_FIGURE, SIZES_FIGURE = "figures/search.png", "figures/sizes.png"
 
 # Written before anything else; a folder without it is not taken for a study's.
-_MARK = "settings.json"
+_SETTINGS_FILE = "settings.json"
 _LOCK = ".lock"
 _PARTS = (
     QUARANTINE, CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, NUMBERS, PAGE, MODEL, CARD,
@@ -64,7 +64,7 @@ def locked_folder(out: Path, *, root: Path | None = None) -> Iterator[None]:
         yield
 
 
-def claim_folder(
+def prepare_folder(
     out: Path,
     settings: dict[str, Any],
     *,
@@ -75,7 +75,7 @@ def claim_folder(
     """Make the folder of a study, and mark it as such.
 
     Nothing of a former study is deleted yet but the images that it drew: a mistake in the
-    settings is found only later. `begin_parts` does that.
+    settings is found only later. `reset_folder` does that.
 
     Parameters
     ----------
@@ -112,40 +112,40 @@ def claim_folder(
     if (out / DRAWN).exists():
         shutil.rmtree(out / DRAWN)
     (out / "figures").mkdir(parents=True, exist_ok=True)
-    for name in (*_PARTS, _MARK):  # what a study was writing when it was killed
+    for name in (*_PARTS, _SETTINGS_FILE):  # what a study was writing when it was killed
         for left_over in (out / name).parent.glob(f".{Path(name).name}-*"):
             left_over.unlink()
-    if not (out / _MARK).exists():
-        write_whole(out / _MARK, json.dumps(settings, indent=1))
+    if not (out / _SETTINGS_FILE).exists():
+        write_file(out / _SETTINGS_FILE, json.dumps(settings, indent=1))
 
 
-def begin_parts(out: Path, settings: dict[str, Any], *, afresh: bool = False) -> None:
+def reset_folder(out: Path, settings: dict[str, Any], *, reset: bool = False) -> None:
     """Delete the parts of a former study and note the settings of the one that begins.
 
     Parameters
     ----------
     out : Path
-        A folder from `claim_folder`.
+        A folder from `prepare_folder`.
     settings : dict
-        As for `claim_folder`.
+        As for `prepare_folder`.
     afresh : bool, default=False
         Whether to delete the fits that the former study kept, too. Where they are left, those
         that are the same are taken up.
     """
     for name in _PARTS:
         (out / name).unlink(missing_ok=True)
-    if afresh:
-        forget_fits(out)
-    write_whole(out / _MARK, json.dumps(settings, indent=1))
+    if reset:
+        remove_checkpoints(out)
+    write_file(out / _SETTINGS_FILE, json.dumps(settings, indent=1))
 
 
-def forget_fits(out: Path) -> None:
+def remove_checkpoints(out: Path) -> None:
     """Delete the fits that a study kept: it is finished, or overwritten.
 
     Parameters
     ----------
     out : Path
-        A folder from `claim_folder`.
+        A folder from `prepare_folder`.
     """
     if (out / CHECKPOINTS).exists():
         shutil.rmtree(out / CHECKPOINTS)
@@ -162,7 +162,7 @@ def read_settings(out: Path) -> dict[str, Any]:
     Returns
     -------
     settings : dict
-        As they were given to `claim_folder`.
+        As they were given to `prepare_folder`.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def read_settings(out: Path) -> dict[str, Any]:
         If there is no study in the folder.
     """
     try:
-        return dict(json.loads((out / _MARK).read_text()))
+        return dict(json.loads((out / _SETTINGS_FILE).read_text()))
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f"there is no study in {str(out)!r} that could be resumed"
@@ -217,7 +217,7 @@ def _check_is_for_studies(out: Path, root: Path | None) -> None:
             f"the images in {str(root)!r} lie inside the folder for the results, {str(out)!r}; "
             "name another folder for the results"
         )
-    if not out.is_dir() or (out / _MARK).exists():
+    if not out.is_dir() or (out / _SETTINGS_FILE).exists():
         return
     if any(path.name not in (_LOCK, "figures") for path in out.iterdir()):
         raise FileExistsError(

@@ -5,7 +5,7 @@ import io
 import json
 from pathlib import Path
 
-from skcomic._files import write_whole
+from skcomic._files import write_file
 from skcomic.displays.time_score import TimeScoreDisplay
 from skcomic.models.card import render_card
 from skcomic.models.persistence import save
@@ -33,7 +33,7 @@ def write_study(study: Study, out: Path) -> None:
     study : Study
         As from `run_study`, or handed out by it on the way.
     out : Path
-        A folder from `claim_folder`. ``quarantine.csv`` (if images may be left out),
+        A folder from `prepare_folder`. ``quarantine.csv`` (if images may be left out),
         ``candidates.csv``, ``sizes.csv`` and the figures are written as soon as their stage is
         over, ``study.json``, ``report.html``, ``model.skcomic`` and ``card.md`` when the study
         is. Each file appears whole or not at all.
@@ -47,21 +47,21 @@ def write_study(study: Study, out: Path) -> None:
     if study.quarantine is not None:
         # As bytes, since a name need not be UTF-8.
         content = study.quarantine.to_csv(index=False)
-        write_whole(out / QUARANTINE, content.encode(errors="surrogateescape"))
+        write_file(out / QUARANTINE, content.encode(errors="surrogateescape"))
     if study.candidates is not None:
         pictures["search"] = _draw(TimeScoreDisplay.from_study(study, "search"))
-        write_whole(out / CANDIDATES, study.candidates.to_csv(index=False))
-        write_whole(out / SEARCH_FIGURE, pictures["search"])
+        write_file(out / CANDIDATES, study.candidates.to_csv(index=False))
+        write_file(out / SEARCH_FIGURE, pictures["search"])
     if study.sizes is not None:
         pictures["sizes"] = _draw(TimeScoreDisplay.from_study(study, "sizes"))
-        write_whole(out / SIZES, study.sizes.to_csv(index=False))
-        write_whole(out / SIZES_FIGURE, pictures["sizes"])
+        write_file(out / SIZES, study.sizes.to_csv(index=False))
+        write_file(out / SIZES_FIGURE, pictures["sizes"])
     if study.test is not None:
-        write_whole(out / PAGE, _render(study, pictures))
+        write_file(out / PAGE, _render(study, pictures))
         save(study.pipeline, out / MODEL, about=study.to_dict())
-        write_whole(out / CARD, render_card(out / MODEL))
+        write_file(out / CARD, render_card(out / MODEL))
         # Last of all: a study whose numbers are there is finished.
-        write_whole(out / NUMBERS, json.dumps(study.to_dict(), indent=1, allow_nan=False))
+        write_file(out / NUMBERS, json.dumps(study.to_dict(), indent=1, allow_nan=False))
 
 
 def _draw(display: TimeScoreDisplay) -> bytes:

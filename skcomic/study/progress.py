@@ -9,7 +9,7 @@ from typing import Any
 
 from skcomic.nets.backend import keras
 
-_SECONDS_BETWEEN_LOOKS = 0.2
+_POLL_SECONDS = 0.2
 
 
 class EpochCounter(keras.callbacks.Callback):
@@ -69,7 +69,7 @@ def counted_epochs(report: Callable[[int], None]) -> Iterator[EpochCounter]:
             seen = 0
             last_look = False
             while not last_look:
-                last_look = over.wait(_SECONDS_BETWEEN_LOOKS)
+                last_look = over.wait(_POLL_SECONDS)
                 if (count := path.stat().st_size) > seen:
                     seen = count
                     report(seen)

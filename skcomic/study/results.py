@@ -164,7 +164,7 @@ class Study:
         in_full = frame.epochs == self.settings.epochs
         return frame.net.where(in_full, frame.net + " (" + frame.epochs.astype(str) + " epochs)")
 
-    def tell_images(self) -> list[str]:
+    def describe_images(self) -> list[str]:
         """Tell what was done about images that cannot be read or are there twice.
 
         Returns

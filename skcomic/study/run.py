@@ -27,7 +27,7 @@ from skcomic.catalogue.duplicates import (
     perceptual_hashes,
 )
 from skcomic.catalogue.footprint import available_memory, estimate_footprint
-from skcomic.catalogue.splitting import deal_out_pairs, split_catalogue
+from skcomic.catalogue.splitting import assign_groups, split_catalogue
 from skcomic.images.decoding import ImageFailure, ImageReadError, PathLike
 from skcomic.images.loading import temporary_cache, try_rasters
 from skcomic.nets.convnet import Precision
@@ -260,7 +260,7 @@ class _Runner:
             )
             for stage, method in (
                 ("search", self._search),
-                ("sizes", self._weigh_sizes),
+                ("sizes", self._select_size),
                 ("test", self._test),
             ):
                 self.stage = stage
@@ -271,7 +271,7 @@ class _Runner:
 
     def _split(self) -> Bunch:
         # What makes no sense or does not fit is told before all images are decoded.
-        self._check_memory(self._deal_out())
+        self._check_memory(self._assign_parts())
         size = max(self.settings.sizes)
         footprint = None
         with suppress(ImageReadError):  # below, all bad images are listed, not those of a sample
@@ -285,16 +285,16 @@ class _Runner:
         )
         if failures and self.settings.on_bad == "raise":
             raise ImageReadError(list(failures.values()), len(self.catalogue))
-        quarantine = _list_bad(self.catalogue, failures)
+        quarantine = _list_unreadable(self.catalogue, failures)
         if failures:
             is_read = np.ones(len(self.catalogue), dtype=bool)
             is_read[list(failures)] = False
-            self.catalogue = _leave_out(self.catalogue, is_read, failures)
+            self.catalogue = _remove_bad(self.catalogue, is_read, failures)
             rasters = [array[is_read] for array in rasters]
         if failures or footprint is None:
             footprint = estimate_footprint(self.catalogue, size, cache=self.cache)
         self.catalogue, counts = _join_duplicates(self.catalogue, rasters)
-        split = self._deal_out()
+        split = self._assign_parts()
         self.study = Study(
             settings=self.settings,
             catalogue={
@@ -311,7 +311,7 @@ class _Runner:
         )
         return split
 
-    def _deal_out(self) -> Bunch:
+    def _assign_parts(self) -> Bunch:
         settings = self.settings
         random = check_random_state(settings.random_state)
         split = split_catalogue(
@@ -322,7 +322,7 @@ class _Runner:
             duplicates="ignore",  # the catalogue has been joined, from rasters that are there
         )
         shares = [settings.search_fraction, 1 - settings.search_fraction]
-        split.search = split.train[deal_out_pairs(split.train, shares, random) == 0]
+        split.search = split.train[assign_groups(split.train, shares, random) == 0]
         if len(absent := set(split.train.label) - set(split.search.label)):
             raise ValueError(
                 f"search_fraction={settings.search_fraction} leaves no training image of "
@@ -372,7 +372,7 @@ class _Runner:
         self.study.chosen_net = net_name(chosen)
         return pipeline.set_params(**chosen)
 
-    def _weigh_sizes(self, pipeline: Pipeline, split: Bunch) -> Pipeline:
+    def _select_size(self, pipeline: Pipeline, split: Bunch) -> Pipeline:
         settings = self.settings
         pipeline.set_params(
             classify__epochs=settings.final_epochs, classify__batch_size=settings.final_batch_size
@@ -482,13 +482,13 @@ class _Runner:
     def _count(self, epochs: int) -> None:
         # Epochs of fits that were begun again, after the death of a worker, are counted twice.
         self.epochs = min(epochs, self.total_epochs)
-        self._tell(finished=False)
+        self._report_progress(finished=False)
 
     def _end_stage(self, start: float) -> None:
         self.study.stage_seconds[self.stage] = time.perf_counter() - start
-        self._tell(finished=True)
+        self._report_progress(finished=True)
 
-    def _tell(self, *, finished: bool) -> None:
+    def _report_progress(self, *, finished: bool) -> None:
         self.on_progress(
             StudyProgress(self.stage, finished, self.epochs, self.total_epochs, self.study)
         )
@@ -526,7 +526,7 @@ def _check_settings(settings: StudySettings) -> None:
             raise ValueError(f"{name} must be 1 or more, not {getattr(settings, name)}")
 
 
-def _list_bad(catalogue: pd.DataFrame, failures: dict[int, ImageFailure]) -> pd.DataFrame:
+def _list_unreadable(catalogue: pd.DataFrame, failures: dict[int, ImageFailure]) -> pd.DataFrame:
     """List the images that cannot be read, with how many images of their pairs are left."""
     rows = list(failures)
     bad = catalogue.iloc[rows].reset_index(drop=True)
@@ -538,7 +538,7 @@ def _list_bad(catalogue: pd.DataFrame, failures: dict[int, ImageFailure]) -> pd.
     )
 
 
-def _leave_out(
+def _remove_bad(
     catalogue: pd.DataFrame, is_read: np.ndarray, failures: dict[int, ImageFailure]
 ) -> pd.DataFrame:
     left = catalogue[is_read]
@@ -561,7 +561,7 @@ def _join_duplicates(
         hashes = perceptual_hashes(min(compared, key=np.size))
     found = find_duplicates(catalogue, hashes, np.ones(len(catalogue), dtype=bool))
     first, labels = found.first, catalogue.label.to_numpy()
-    is_copy, is_like = found.copy_of >= 0, (found.copy_of < 0) & (found.like >= 0)
+    is_copy, is_like = found.copy_of >= 0, (found.copy_of < 0) & (found.similar_to >= 0)
     counts = {
         "exact": int(is_copy.sum()),
         "near": int(is_like.sum()) if compared else None,

@@ -183,7 +183,7 @@ def test_comparing_by_blocks_is_comparing_each_with_each(monkeypatch: pytest.Mon
         monkeypatch.setattr(skcomic.catalogue.duplicates, "_BLOCK", block)
         found = find_duplicates(catalogue, hashes, np.zeros(150, dtype=bool))
         first = np.where(near.any(axis=0), near.argmax(axis=0), -1)
-        assert found.like.tolist() == first.tolist()
+        assert found.similar_to.tolist() == first.tolist()
         repeats = np.flatnonzero(first >= 0)
         assert found.distance[repeats].tolist() == distance[first[repeats], repeats].tolist()
         for row in range(150):

@@ -103,7 +103,7 @@ def _cut_off(data: bytearray, random: Random) -> None:
     del data[random.randrange(len(data) + 1) :]
 
 
-def _leave_out(data: bytearray, random: Random) -> None:
+def _remove_bad(data: bytearray, random: Random) -> None:
     at = _place(data, random)
     del data[at : at + random.randrange(1, 40)]
 
@@ -126,7 +126,7 @@ def _cross(data: bytearray, random: Random) -> None:
 
 _WAYS = (
     _flip_a_bit, _flip_a_bit, _set_a_byte, _set_a_byte, _set_a_number, _set_a_number,
-    _cut_off, _leave_out, _repeat, _put_in, _cross,
+    _cut_off, _remove_bad, _repeat, _put_in, _cross,
 )  # fmt: skip
 
 

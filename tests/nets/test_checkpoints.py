@@ -162,7 +162,7 @@ def test_a_damaged_fit_is_trained_anew(
 def test_a_full_disk_costs_no_fit(
     stripes, small_net, fingerprint, tmp_path: Path, largest_file, monkeypatch
 ) -> None:
-    monkeypatch.setattr(skcomic.nets.training, "_SECONDS_BETWEEN_BACKUPS", 0)
+    monkeypatch.setattr(skcomic.nets.training, "_BACKUP_SECONDS", 0)
     plain = small_net(epochs=4).fit(*stripes)
     net = small_net(epochs=4, checkpoint_dir=tmp_path)
     with largest_file(1000), pytest.warns(UserWarning, match="kept for later") as warned:
@@ -183,7 +183,7 @@ def test_store_gives_back_what_it_was_given(tmp_path: Path) -> None:
         {"some": [np.arange(i, dtype=np.float32) for i in range(12)], "none": []},
         {"history": {"loss": [0.1, float("nan"), 1e-30]}, "wait": 3, "best": None},
     )
-    store.keep_finished(state)
+    store.save_finished(state)
     back = store.finished()
     assert store.unfinished() is None
     assert {name: len(arrays) for name, arrays in back.arrays.items()} == {"some": 12, "none": 0}
@@ -207,7 +207,7 @@ def test_a_killed_fit_goes_on_from_the_last_epoch(
     n_epochs = whole.n_iter_
     assert 4 < n_epochs < 40
 
-    monkeypatch.setattr(skcomic.nets.training, "_SECONDS_BETWEEN_BACKUPS", 0)
+    monkeypatch.setattr(skcomic.nets.training, "_BACKUP_SECONDS", 0)
     seconds, done = [], 0
     kept = small_net(**wishes, checkpoint_dir=tmp_path)
     for fatal in (2, n_epochs - 1):
@@ -235,12 +235,12 @@ def test_a_killed_fit_goes_on_from_the_last_epoch(
 def test_backups_are_seconds_apart(stripes, small_net, tmp_path: Path, monkeypatch) -> None:
     kept = []
     monkeypatch.setattr(
-        FitStore, "keep_unfinished", lambda self, state: kept.append(state.numbers["n_iter_"])
+        FitStore, "save_unfinished", lambda self, state: kept.append(state.numbers["n_iter_"])
     )
     net = small_net(epochs=4, checkpoint_dir=tmp_path)
     clone(net).fit(*stripes)
     assert kept == []  # so short a fit is kept as a whole only
-    monkeypatch.setattr(skcomic.nets.training, "_SECONDS_BETWEEN_BACKUPS", 0)
+    monkeypatch.setattr(skcomic.nets.training, "_BACKUP_SECONDS", 0)
     net.set_params(random_state=1).fit(*stripes)
     assert kept == [1, 2, 3]
 
@@ -251,7 +251,7 @@ def test_backups_are_seconds_apart(stripes, small_net, tmp_path: Path, monkeypat
 def test_a_fit_that_takes_too_long_ends(stripes, small_net, tmp_path: Path, monkeypatch) -> None:
     rows, labels = stripes
     assert small_net(epochs=1, max_seconds=60).fit(rows, labels).n_iter_ == 1
-    monkeypatch.setattr(skcomic.nets.training, "_SECONDS_BETWEEN_BACKUPS", 0)
+    monkeypatch.setattr(skcomic.nets.training, "_BACKUP_SECONDS", 0)
     net = small_net(epochs=100_000, max_seconds=2.5, checkpoint_dir=tmp_path)
     with pytest.raises(TimeoutError, match=r"longer than 2\.5 s; .* in epoch \d+ of 100000"):
         clone(net).fit(rows, labels)

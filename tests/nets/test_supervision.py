@@ -26,7 +26,12 @@ from skcomic import (
 )
 from skcomic.nets.backend import keras
 from skcomic.nets.checkpoints import count_finished
-from skcomic.nets.supervision import is_orphan, marked, outliving_workers, supervised_folder
+from skcomic.nets.supervision import (
+    is_orphan,
+    retry_on_worker_death,
+    running_marker,
+    supervised_folder,
+)
 
 ONE_FOLD = PredefinedSplit(np.tile([-1, 0], 24))
 FOLDER = Path(__file__).parent
@@ -102,7 +107,7 @@ def test_who_was_under_way_is_tried_alone_and_once_more() -> None:
 
         def evaluate(candidates: list[str]) -> str:
             """Fits a and b are under way when b kills; c is not begun. Then b does it again."""
-            with marked(folder, "c"):  # may be trained beside others
+            with running_marker(folder, "c"):  # may be trained beside others
                 pass
             tried.append([len(list(folder.marks.glob(f"{key}.deaths"))) for key in candidates])
             if len(tried) == 1:
@@ -110,7 +115,7 @@ def test_who_was_under_way_is_tried_alone_and_once_more() -> None:
                 died(folder.marks, "b")
                 raise BrokenProcessPool("The exit codes of the workers are {SIGSEGV(-11)}")
             with (
-                marked(folder, "a"),
+                running_marker(folder, "a"),
                 (folder.marks / "turn").open() as turn,
                 pytest.raises(BlockingIOError),  # nobody else can train now
             ):
@@ -120,12 +125,12 @@ def test_who_was_under_way_is_tried_alone_and_once_more() -> None:
                 raise BrokenProcessPool
             with (
                 pytest.raises(ChildProcessError, match=r"killed 2 times \(BrokenProcessPool\)"),
-                marked(folder, "b"),
+                running_marker(folder, "b"),
             ):
                 pass
             return "done"
 
-        assert outliving_workers(evaluate, folder)(["a", "b", "c"]) == "done"
+        assert retry_on_worker_death(evaluate, folder)(["a", "b", "c"]) == "done"
         assert tried == [[0, 0, 0], [1, 1, 0], [1, 1, 0]]
 
 
@@ -139,7 +144,7 @@ def test_fits_under_way_elsewhere_are_not_to_blame_and_there_is_an_end() -> None
             raise BrokenProcessPool
 
         with pytest.raises(BrokenProcessPool):
-            outliving_workers(evaluate, folder)()
+            retry_on_worker_death(evaluate, folder)()
         assert len(tried) == 2
         assert not list(folder.marks.glob("*.deaths"))
 
@@ -147,9 +152,9 @@ def test_fits_under_way_elsewhere_are_not_to_blame_and_there_is_an_end() -> None
             raise ValueError
 
         with pytest.raises(ValueError, match=r"^$"):
-            outliving_workers(mistaken, folder)()
-    assert outliving_workers(mistaken, None) is mistaken
-    with marked(folder, "a"):  # the folder of marks is gone: as on another machine
+            retry_on_worker_death(mistaken, folder)()
+    assert retry_on_worker_death(mistaken, None) is mistaken
+    with running_marker(folder, "a"):  # the folder of marks is gone: as on another machine
         assert not folder.marks.exists()
 
 
@@ -160,7 +165,7 @@ def test_a_fit_that_waits_to_be_alone_is_not_blamed_for_the_one_before() -> None
         entered = threading.Event()
 
         def train() -> None:
-            with marked(folder, "mine"):
+            with running_marker(folder, "mine"):
                 entered.set()
 
         thread = threading.Thread(target=train)

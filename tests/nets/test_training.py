@@ -206,7 +206,7 @@ def test_several_batches_at_once_give_the_same_weights(
     assert fingerprint(one_by_one) == fingerprint(together)
     assert one_by_one.history_ == together.history_
     for most, steps in ((7, 6), (4, 4)):  # as many as share the epoch equally
-        monkeypatch.setattr("skcomic.nets.training._MOST_STEPS", most)
+        monkeypatch.setattr("skcomic.nets.training._MAX_STEPS", most)
         net = small_net(epochs=4, batch_size=5).fit(*stripes)
         assert net.model_.steps_per_execution == steps
         assert fingerprint(net) == fingerprint(together)

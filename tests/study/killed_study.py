@@ -21,7 +21,7 @@ def run_and_tell(*args, **kwargs):
 
 
 if __name__ == "__main__":
-    skcomic.nets.training._SECONDS_BETWEEN_BACKUPS = 0  # in this process, not in workers
+    skcomic.nets.training._BACKUP_SECONDS = 0  # in this process, not in workers
     skcomic.study.run.run_study = run_and_tell
     print("ready", flush=True)
     app(sys.argv[1:])

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from skcomic import Study, TimeScoreDisplay, load, run_study
-from skcomic.study.folder import begin_parts, claim_folder, finished_parts
+from skcomic.study.folder import finished_parts, prepare_folder, reset_folder
 from skcomic.study.page import write_study
 
 SETTINGS = {"drawn_pairs": 24}
@@ -31,7 +31,7 @@ def stages(faces: pd.DataFrame) -> dict[str, Study]:
 
 
 def test_parts_are_written_as_their_stage_ends(stages: dict[str, Study], tmp_path: Path) -> None:
-    claim_folder(tmp_path, SETTINGS)
+    prepare_folder(tmp_path, SETTINGS)
     written = []
     for stage in ("split", "search", "sizes", "test"):
         write_study(stages[stage], tmp_path)
@@ -47,7 +47,7 @@ def test_files_hold_the_numbers(
     stages: dict[str, Study], faces: pd.DataFrame, tmp_path: Path
 ) -> None:
     study = stages["test"]
-    claim_folder(tmp_path, SETTINGS)
+    prepare_folder(tmp_path, SETTINGS)
     write_study(study, tmp_path)
 
     numbers = json.loads((tmp_path / "study.json").read_text())
@@ -84,46 +84,46 @@ def test_displays_come_from_the_study(stages: dict[str, Study]) -> None:
 def test_another_study_is_overwritten_only_by_force(
     stages: dict[str, Study], tmp_path: Path
 ) -> None:
-    claim_folder(tmp_path, SETTINGS)
+    prepare_folder(tmp_path, SETTINGS)
     write_study(stages["test"], tmp_path)
     (tmp_path / "drawn").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
 
     with pytest.raises(FileExistsError, match=r"holds a study already; name another .* --force"):
-        claim_folder(tmp_path, SETTINGS)
+        prepare_folder(tmp_path, SETTINGS)
     assert finished_parts(tmp_path)
 
-    claim_folder(tmp_path, {"drawn_pairs": 9}, force=True)
+    prepare_folder(tmp_path, {"drawn_pairs": 9}, force=True)
     assert not (tmp_path / "drawn").exists()
     assert finished_parts(tmp_path)  # until it is sure that the new study can begin
     assert json.loads((tmp_path / "settings.json").read_text()) == SETTINGS
 
-    begin_parts(tmp_path, {"drawn_pairs": 9})
+    reset_folder(tmp_path, {"drawn_pairs": 9})
     assert finished_parts(tmp_path) == []
     assert json.loads((tmp_path / "settings.json").read_text()) == {"drawn_pairs": 9}
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
-    claim_folder(tmp_path, SETTINGS)  # a study without a finished part is in nobody's way
+    prepare_folder(tmp_path, SETTINGS)  # a study without a finished part is in nobody's way
 
 
 def test_what_is_no_study_is_never_touched(tmp_path: Path) -> None:
     (tmp_path / "study.json").write_text("mine")
     with pytest.raises(FileExistsError, match="holds files that are no study's"):
-        claim_folder(tmp_path, SETTINGS, force=True)
+        prepare_folder(tmp_path, SETTINGS, force=True)
     with pytest.raises(FileExistsError, match="is a file"):
-        claim_folder(tmp_path / "study.json", SETTINGS)
+        prepare_folder(tmp_path / "study.json", SETTINGS)
     assert (tmp_path / "study.json").read_text() == "mine"
 
 
 def test_images_inside_the_results_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="lie inside the folder for the results"):
-        claim_folder(tmp_path / "out", SETTINGS, root=tmp_path / "out" / "drawn", force=True)
+        prepare_folder(tmp_path / "out", SETTINGS, root=tmp_path / "out" / "drawn", force=True)
 
 
 def test_a_full_disk_names_the_file_and_leaves_the_former_one(
     stages: dict[str, Study], tmp_path: Path, largest_file
 ) -> None:
-    claim_folder(tmp_path, SETTINGS)
+    prepare_folder(tmp_path, SETTINGS)
     write_study(stages["search"], tmp_path)
     before = (tmp_path / "figures" / "search.png").read_bytes()
     with largest_file(10_000), pytest.raises(OSError, match=r"cannot write it.*search\.png"):

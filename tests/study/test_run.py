@@ -248,7 +248,7 @@ def test_quarantine_leaves_bad_images_out_and_keeps_labels_and_pairs(
         ["comics", "pair_0000", "not an image", 1],
         ["faces", "pair_0013", "empty", 1],
     ]
-    (_, told) = study.tell_images()
+    (_, told) = study.describe_images()
     assert told.startswith("Left out, since they cannot be read: 2 images")
     assert told.endswith("which stay: 2.")
 
@@ -311,6 +311,6 @@ def test_duplicates_never_straddle_in_a_study(
         assert len(parts_of(f"pair_000{i}", f"x{i}", *([f"y{i}"] if near else []))) == 1
     assert study.duplicates == {"exact": 6, "near": near, "of_another_class": 6 + (near or 0)}
     assert study.catalogue["pairs"] == (24 if near else 30)
-    told = " ".join(study.tell_images())
+    told = " ".join(study.describe_images())
     assert "Images that repeat others: 6 by content" in told
     assert ("were not looked for: that takes a size of 32 pixels" in told) == (near is None)
