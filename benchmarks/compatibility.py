@@ -29,7 +29,10 @@ from skcomic import (
     ImageVectorizer,
     build_convnet,
 )
-from skcomic.nets.backend import KerasClassifier, keras
+from skcomic.nets.backend import import_keras
+
+keras = import_keras()
+from scikeras.wrappers import KerasClassifier  # noqa: E402
 
 NET = {"image_shape": "pad", "first_units": 4, "filters": 8}
 TRAINING = {"epochs": 8, "batch_size": 8}

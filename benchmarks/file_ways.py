@@ -20,7 +20,9 @@ from PIL import Image
 from report_way import read_rows
 
 from skcomic import ConvNetClassifier, ImageVectorizer, clear_cache, make_comic_pipeline
-from skcomic.nets.backend import keras
+from skcomic.nets.backend import import_keras
+
+keras = import_keras()
 
 N_ROWS = 10_000
 

@@ -1,31 +1,25 @@
-"""What both estimators share: the nearest valid name offered, and scikit-learn's callbacks."""
+"""What all estimators share: names of parameters, the nearest valid name, public names."""
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from numbers import Integral
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Options
-from sklearn.utils._repr_html.estimator import _VisualBlock
 
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:  # before scikit-learn 1.9 there are no callbacks
+from skcomic._compat.sklearn import CallbackSupportMixin, Options
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Nothing to support."""
-
-    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the method as it is."""
-        return method
+#: Parameters that belong to one run on one machine: they decide no outcome, no fit is known by
+#: them, and they are neither saved with a model nor left in a study's pipeline.
+RUN_PARAMETERS = frozenset(
+    {"cache", "callbacks", "checkpoint_dir", "max_seconds", "memory", "verbose"}
+)
 
 
 class EstimatorMixin(CallbackSupportMixin):
-    """Offers the nearest name for a misspelt parameter; takes scikit-learn's callbacks."""
+    """Suggests the nearest name for a misspelt parameter; supports scikit-learn's callbacks."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -52,17 +46,6 @@ class EstimatorMixin(CallbackSupportMixin):
         """
         check_param_names(params, self)
         return BaseEstimator.set_params(self, **params)
-
-    @contextmanager
-    def _fit_task(self, X: Any, y: Any, n_subtasks: int = 0) -> Iterator[Any]:
-        """Tell scikit-learn's callbacks, if there are any, that fitting begins and ends."""
-        if not getattr(self, "_skl_callbacks", None):
-            yield None
-            return
-        task = self._init_callback_context(max_subtasks=n_subtasks)
-        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        yield task
-        task.call_on_fit_task_end(estimator=self, X=X, y=y)
 
 
 class Sides(Options):
@@ -151,6 +134,14 @@ def public_name(name: str) -> str:
     return f"skcomic.{name.rpartition('.')[2].lstrip('_')}"
 
 
-def visual_block(estimator: Any, name: str) -> _VisualBlock:
-    """Give an estimator another name in scikit-learn's HTML than that of its class."""
-    return _VisualBlock("single", estimator, names=name, name_details=str(estimator))
+def reset_run_parameters(estimator: Any) -> None:
+    """Give the parameters of one run their defaults.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Changed in place, without its steps.
+    """
+    for name, parameter in inspect.signature(type(estimator).__init__).parameters.items():
+        if name in RUN_PARAMETERS and name in vars(estimator):
+            setattr(estimator, name, parameter.default)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skcomic._compat.sklearn import Interval, StrOptions, validate_params
 from skcomic.datasets._portrait import SUFFIX, write_pair
 
 DESCRIPTION = """\

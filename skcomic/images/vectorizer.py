@@ -7,11 +7,19 @@ from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from skcomic._estimator import EstimatorMixin, Sides, visual_block, with_callbacks
+from skcomic._compat.sklearn import (
+    Interval,
+    StrOptions,
+    fit_context,
+    fit_task,
+    validate_parameters,
+    visual_block,
+    with_callbacks,
+)
+from skcomic._estimator import EstimatorMixin, Sides
 from skcomic.images.decoding import MAX_PIXELS, RESAMPLING, ImageReadError, PathLike, Resample
 from skcomic.images.loading import try_rasters
 
@@ -97,7 +105,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         self.max_pixels = max_pixels
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> "ImageVectorizer":
         """Check the parameters and the kind of the input; nothing is learnt.
 
@@ -113,7 +121,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         self : ImageVectorizer
             The transformer itself.
         """
-        with self._fit_task(X, y):
+        with fit_task(self, X, y, n_subtasks=0):
             _list_paths(X)
         return self
 
@@ -137,7 +145,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
             If files cannot be read and `on_error` is "raise". All files are tried first;
             every bad one is listed with its reason.
         """
-        self._validate_params()
+        validate_parameters(self)
         height, width = _height_and_width(self.size)
         paths = _list_paths(X)
         (rasters,), failures = try_rasters(
@@ -174,7 +182,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         names : ndarray of shape (height * width,), object
             ``pixel_{row}_{column}``, counted from the top left.
         """
-        self._validate_params()
+        validate_parameters(self)
         height, width = _height_and_width(self.size)
         names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
         return np.array(names, dtype=object)

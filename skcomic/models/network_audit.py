@@ -28,6 +28,7 @@ _LAYERS: dict[str, dict[str, Any]] = {
     "Conv2D": _CONVOLUTION,
     "AveragePooling2D": _POOLING,
     "MaxPooling2D": _POOLING,
+    "Activation": {},
     "Flatten": {},
 }
 _MODULES = {
@@ -37,7 +38,7 @@ _MODULES = {
     "Zeros": "keras.initializers",
 } | dict.fromkeys(_LAYERS, "keras.layers")
 _WORDS = {
-    "float32", "mixed_bfloat16", "bfloat16", "relu", "sigmoid", "softmax", "valid",
+    "float32", "mixed_bfloat16", "bfloat16", "linear", "relu", "sigmoid", "softmax", "valid",
     "channels_last",
 }  # fmt: skip
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
@@ -150,6 +151,8 @@ def _count_weights(layers: list[dict[str, Any]]) -> int:
             height, width = config["kernel_size"]
             n_weights += (height * width * shape[2] + 1) * config["filters"]
             shape = [shape[0] - height + 1, shape[1] - width + 1, config["filters"]]
+        elif name == "Activation":
+            continue
         elif name == "Flatten":
             shape = [math.prod(shape)]
         elif name in _LAYERS:  # pooling

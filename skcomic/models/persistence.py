@@ -88,7 +88,9 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
     """
     from sklearn.utils.validation import check_is_fitted
 
-    from skcomic.nets.backend import keras
+    from skcomic.nets.backend import start_keras
+
+    keras = start_keras()
     from skcomic.nets.convnet import ConvNetClassifier
 
     name = type(model).__name__
@@ -185,7 +187,9 @@ def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
     # In this order: skops looks through all modules that there are, and TensorFlow has thousands.
     import skops.io
 
-    from skcomic.nets.backend import keras
+    from skcomic.nets.backend import start_keras
+
+    keras = start_keras()
     from skcomic.nets.convnet import ConvNetClassifier
 
     model = skops.io.loads(pipeline, trusted=list(ALLOWED))
@@ -213,7 +217,7 @@ def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
 
 def _give_network(net: Any, network: Any, optimizer: list[np.ndarray]) -> None:
     """Hand a classifier its network, ready to be trained further."""
-    from skcomic.nets.training import create_state
+    from skcomic.nets.state import create_variables
 
     shape = net.n_features_in_, 1 if net.n_classes_ == 2 else net.n_classes_
     if (network.input_shape[1], network.output_shape[1]) != shape:
@@ -221,7 +225,7 @@ def _give_network(net: Any, network: Any, optimizer: list[np.ndarray]) -> None:
             f"its classifier goes from {shape[0]} pixels to {shape[1]}, its network not"
         )
     network.compile(**net._get_compile_kwargs())
-    create_state(network)
+    create_variables(network)
     variables = network.optimizer.variables
     if [variable.shape for variable in variables] != [value.shape for value in optimizer]:
         raise AuditError("the state of its optimizer does not fit its network")
@@ -238,7 +242,9 @@ def _dump(model: Any, networks: list[Any]) -> bytes:
     """Save all but the networks, whose places are taken by their numbers."""
     import skops.io
 
-    from skcomic.nets.backend import keras
+    from skcomic.nets.backend import start_keras
+
+    keras = start_keras()
 
     convert = keras.ops.convert_to_numpy
     places = {
@@ -259,8 +265,10 @@ def _dump(model: Any, networks: list[Any]) -> bytes:
 
 def _dump_network(network: Any) -> bytes:
     """Save layers and weights alone: how it is trained is known to its classifier."""
-    from skcomic.nets.backend import keras
-    from skcomic.nets.training import seeded
+    from skcomic.nets.backend import start_keras
+
+    keras = start_keras()
+    from skcomic.nets.randomness import seeded
 
     with seeded(0):
         bare = keras.Sequential.from_config(network.get_config())

@@ -142,7 +142,9 @@ def _split_at_rows(model: Any) -> tuple[Any, Any]:
 
     from skcomic.images.vectorizer import ImageVectorizer
     from skcomic.models.persistence import parts_of
-    from skcomic.nets.backend import keras
+    from skcomic.nets.backend import import_keras
+
+    keras = import_keras()
 
     while hasattr(model, "best_estimator_"):
         model = model.best_estimator_

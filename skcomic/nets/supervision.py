@@ -1,108 +1,199 @@
-"""Workers that are killed: which fit was to blame, and what becomes of the others.
+"""Workers that are killed: which task was to blame, and what becomes of the others.
 
 A worker that the system kills (for want of memory, say) takes all other workers of joblib with
-it, and nothing tells which fit was to blame. So each fit leaves a mark while it trains. The fits
-that were under way when a worker died are tried again, each with nothing beside it; the one
-during which a process dies then once more is given up.
+it, and nothing tells which task was to blame. So each task leaves a mark while it runs. The tasks
+that were running when a worker died are tried again, each with nothing else running; the one
+during which a process then dies once more fails.
 """
 
 import fcntl
 import os
-import platform
-import re
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from skcomic.images.decoding import PathLike
+from joblib import effective_n_jobs, parallel_config
+
+from skcomic._compat.joblib import LokyBackend, active_loky_backend, calls_in, exit_codes
+from skcomic._compat.sklearn import reset_subtasks
 
 _MAX_DEATHS = 2
 _POLL_SECONDS = 0.1
-_RUNNING, _DEATHS = ".under-way", ".deaths"
+_RUNNING, _DEATHS = ".running", ".deaths"
 
 
-class SupervisedFolder(os.PathLike[str]):
-    """A folder of kept fits, and another one in which fits leave marks while they train.
+class SupervisedBackend(LokyBackend):
+    """joblib's backend of worker processes, whose tasks leave marks while they run."""
 
-    Parameters
-    ----------
-    folder : str or path-like
-        The folder of kept fits.
-    marks : Path
-        Of this search alone. Where it does not exist (a worker on another machine), fits are
-        not supervised.
-    """
+    supervision: "Supervision | None" = None
 
-    def __init__(self, folder: PathLike, marks: Path) -> None:
-        self.folder = os.fspath(folder)
-        self.marks = marks
-        self.parent = os.getpid()
-        self.machine = platform.node()
+    def compute_batch_size(self) -> int:
+        """Return 1: each task has a mark of its own."""
+        return 1
 
-    def __fspath__(self) -> str:
-        return self.folder
-
-    def __repr__(self) -> str:
-        return repr(self.folder)
+    def submit(self, func: Callable[[], Any], callback: Any = None) -> Any:
+        """Schedule a task of joblib."""
+        if self.supervision is not None:
+            func = self.supervision.supervise(func)
+        return super().submit(func, callback)
 
 
 @contextmanager
-def supervised_folder(folder: PathLike | None) -> Iterator[SupervisedFolder]:
-    """Let the fits of one search be supervised.
+def supervised_workers(n_jobs: int | None) -> Iterator[SupervisedBackend | None]:
+    """Let joblib run its tasks in workers that `retry_on_worker_death` can supervise.
 
     Parameters
     ----------
-    folder : str, path-like or None
-        The folder of kept fits. None: one that is deleted afterwards.
+    n_jobs : int or None
+        As for joblib.
 
     Yields
     ------
-    folder : SupervisedFolder
-        For the parameter `checkpoint_dir` of the classifiers.
+    backend : SupervisedBackend or None
+        None where tasks do not run in worker processes of joblib's own.
     """
-    with tempfile.TemporaryDirectory(prefix="skcomic-", ignore_cleanup_errors=True) as temporary:
-        marks = Path(temporary)
-        yield SupervisedFolder(marks / "fits" if folder is None else folder, marks)
+    active = active_loky_backend()
+    if active is None or effective_n_jobs(n_jobs) == 1:
+        yield None
+        return
+    backend = SupervisedBackend(
+        nesting_level=active.nesting_level,
+        inner_max_num_threads=active.inner_max_num_threads,
+        **active.backend_kwargs,
+    )
+    with parallel_config(backend=backend):
+        yield backend
 
 
-@contextmanager
-def running_marker(folder: PathLike, key: str) -> Iterator[None]:
-    """Mark a fit as under way; one that was under way when a worker died waits to be alone.
+def retry_on_worker_death(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that evaluates candidates try again when workers are killed.
 
     Parameters
     ----------
-    folder : str or path-like
-        The parameter `checkpoint_dir` of the classifier.
-    key : str
-        Names the fit.
+    evaluate : callable
+        scikit-learn's `evaluate_candidates`: it runs the same tasks in the same order each time.
 
-    Raises
-    ------
-    ChildProcessError
-        If a process has died twice during this fit.
+    Returns
+    -------
+    evaluate : callable
+        The same outside of `supervised_workers`, or where that gives no backend.
     """
-    if not isinstance(folder, SupervisedFolder) or not folder.marks.is_dir():
-        yield
-        return
-    deaths = _deaths(folder.marks / f"{key}{_DEATHS}")
-    if len(deaths) >= _MAX_DEATHS:
-        raise ChildProcessError(
-            f"its process was killed {len(deaths)} times ({deaths[-1]}), the last time while "
-            "nothing else was trained; perhaps memory ran out"
-        )
-    with (folder.marks / "turn").open("a") as turn:
-        mark = folder.marks / f"{key}{_RUNNING}"
-        fcntl.flock(turn, fcntl.LOCK_EX if deaths else fcntl.LOCK_SH)
-        # A mark beside one that is alone is of a process that has just died: this one will be
-        # ended with it, and must not be taken for the cause.
-        while deaths and any(other != mark for other in folder.marks.glob(f"*{_RUNNING}")):
+    backend = active_loky_backend()
+    if not isinstance(backend, SupervisedBackend):
+        return evaluate
+
+    def evaluate_again(*args: Any, **kwargs: Any) -> Any:
+        n_unexplained = 0
+        with tempfile.TemporaryDirectory(prefix="skcomic-", ignore_cleanup_errors=True) as folder:
+            while True:
+                backend.supervision = Supervision(Path(folder))
+                try:
+                    return evaluate(*args, **kwargs)
+                except BrokenProcessPool as error:
+                    # Every death adds to the count of a task, or to this one: there is an end.
+                    if not _record_deaths(Path(folder), exit_codes(error)):
+                        n_unexplained += 1
+                        if n_unexplained == _MAX_DEATHS:
+                            raise
+                    reset_subtasks(kwargs.get("callback_ctx"))
+                finally:
+                    backend.supervision = None
+
+    return evaluate_again
+
+
+class Supervision:
+    """The supervision of one evaluation: it numbers the tasks as they are submitted.
+
+    Parameters
+    ----------
+    marks : Path
+        A folder for the marks of the running tasks and the counts of deaths.
+    """
+
+    def __init__(self, marks: Path) -> None:
+        self._marks = marks
+        self._numbers = count()
+
+    def supervise(self, batch: Callable[[], Any]) -> "SupervisedTask":
+        """Wrap the next task."""
+        return SupervisedTask(batch, self._marks, str(next(self._numbers)), os.getpid())
+
+
+class SupervisedTask:
+    """A task of joblib that leaves a mark in the worker while it runs.
+
+    Parameters
+    ----------
+    batch : callable
+        The task as joblib submits it.
+    marks : Path
+        The folder of marks.
+    key : str
+        Names the task, the same when it is tried again.
+    parent : int
+        The process that waits for the task; the worker ends when that one does.
+    """
+
+    def __init__(self, batch: Callable[[], Any], marks: Path, key: str, parent: int) -> None:
+        self.batch = batch
+        self.marks = marks
+        self.key = key
+        self.parent = parent
+
+    def __call__(self) -> Any:
+        end_with_parent(self.parent)
+        if not self.marks.is_dir():  # nobody waits for this task any more
+            return self.batch()
+        deaths = _deaths(self.marks / f"{self.key}{_DEATHS}")
+        if len(deaths) >= _MAX_DEATHS:
+            self._fail(
+                f"its process was killed {len(deaths)} times ({deaths[-1]}), the last time while "
+                "nothing else was trained; perhaps memory ran out"
+            )
+            return self.batch()
+        with running_marker(self.marks, self.key, alone=bool(deaths)):
+            return self.batch()
+
+    def _fail(self, reason: str) -> None:
+        """Let the fit in this task raise an error, which scikit-learn deals with as with any."""
+
+        def fit(*_: Any, **__: Any) -> None:
+            raise ChildProcessError(reason)
+
+        calls = calls_in(self.batch)
+        if not calls or not all(args and hasattr(args[0], "fit") for _, args, _ in calls):
+            raise ChildProcessError(reason)
+        for _, (estimator, *_), _ in calls:
+            vars(estimator)["fit"] = fit
+
+
+@contextmanager
+def running_marker(marks: Path, key: str, *, alone: bool) -> Iterator[None]:
+    """Mark a task as running.
+
+    Parameters
+    ----------
+    marks : Path
+        The folder of marks.
+    key : str
+        Names the task.
+    alone : bool
+        Whether to wait until no other task is running, and to keep others waiting meanwhile.
+    """
+    mark = marks / f"{key}{_RUNNING}"
+    with (marks / "turn").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        # A mark beside the one that is alone is of a process that has just died: this process will
+        # be ended with it, and must not be taken for the cause.
+        while alone and any(other != mark for other in marks.glob(f"*{_RUNNING}")):
             fcntl.flock(turn, fcntl.LOCK_UN)
-            if is_orphan(folder):
-                raise ChildProcessError("the process that waited for this fit has died")
             time.sleep(_POLL_SECONDS)
             fcntl.flock(turn, fcntl.LOCK_EX)
         mark.write_text(str(os.getpid()))
@@ -112,73 +203,45 @@ def running_marker(folder: PathLike, key: str) -> Iterator[None]:
             mark.unlink(missing_ok=True)
 
 
-def is_orphan(folder: PathLike | None) -> bool:
-    """Tell whether this is a worker whose search was killed: nobody waits for it any more."""
-    if not isinstance(folder, SupervisedFolder) or not folder.marks.is_dir():
-        return False
-    return folder.machine == platform.node() and not _process_exists(folder.parent)
+_watched_parents: set[int] = set()
 
 
-def retry_on_worker_death(
-    evaluate: Callable[..., Any], folder: PathLike | None
-) -> Callable[..., Any]:
-    """Make of scikit-learn's `evaluate_candidates` one that goes on when workers are killed.
+def end_with_parent(parent: int) -> None:
+    """End this worker process when its parent ends, however that ends.
 
-    What is finished is in the folder of kept fits, so only the others are trained again.
+    joblib's workers wait for more tasks for minutes, and what they compute is lost.
 
     Parameters
     ----------
-    evaluate : callable
-        Fits and scores candidates.
-    folder : str, path-like or None
-        The parameter `checkpoint_dir` of the classifiers.
-
-    Returns
-    -------
-    evaluate : callable
-        The same where the folder is not a `SupervisedFolder`.
+    parent : int
+        The process that waits for tasks. Nothing is done unless it is the one that started this.
     """
-    if not isinstance(folder, SupervisedFolder):
-        return evaluate
-    marks = folder.marks
+    if parent != os.getppid() or parent in _watched_parents:
+        return
+    _watched_parents.add(parent)
 
-    def evaluate_again(*args: Any, **kwargs: Any) -> Any:
-        n_deaths_without_mark = 0
-        while True:
-            try:
-                return evaluate(*args, **kwargs)
-            except BrokenProcessPool as error:  # dask tries again by itself, then gives up
-                # Every death adds to the count of a fit, or to this one: there is an end to it.
-                if not _record_deaths(marks, _reason(error)):
-                    n_deaths_without_mark += 1
-                    if n_deaths_without_mark == _MAX_DEATHS:
-                        raise
-                # scikit-learn's callbacks (since 1.9) must take the same tasks once more.
-                getattr(kwargs.get("callback_ctx"), "_children_map", {}).clear()
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_POLL_SECONDS)
+        os._exit(1)
 
-    return evaluate_again
+    threading.Thread(target=watch, name="skcomic-parent", daemon=True).start()
 
 
 def _record_deaths(marks: Path, reason: str) -> bool:
-    """Note a death for each fit that was under way; tell whether there was one."""
-    marks_of_dead = [
+    """Note a death for each task whose process has died; return whether there was one."""
+    of_dead = [
         mark for mark in marks.glob(f"*{_RUNNING}") if not _process_exists(int(mark.read_text()))
     ]
-    for mark in marks_of_dead:
+    for mark in of_dead:
         with mark.with_suffix(_DEATHS).open("a") as file:
             file.write(f"{reason}\n")
         mark.unlink()
-    return bool(marks_of_dead)
+    return bool(of_dead)
 
 
 def _deaths(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
-
-
-def _reason(error: Exception) -> str:
-    """Shorten what joblib tells, to such as ``SIGKILL(-9)``."""
-    codes = re.search(r"exit codes of the workers are \{(.*?)\}", str(error))
-    return codes[1] if codes else type(error).__name__
 
 
 def _process_exists(process: int) -> bool:

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from skcomic.nets.backend import keras
+from skcomic.nets.backend import start_keras
 
 Pooling = Literal["average", "max"]
 ImageShape = tuple[int, int] | Literal["pad"] | None
 
 _POOL = 2
+_CHANNELS = "channels_last"  # whatever Keras' own settings say
 
 
 def net_name(params: Mapping[str, Any], *, size: int | None = None) -> str:
@@ -48,7 +49,7 @@ def build_convnet(
     kernel_size: int = 3,
     image_shape: ImageShape = None,
     precision: str = "float32",
-) -> "keras.Model":
+) -> Any:
     """Build the network, not compiled: rows of pixels in, class probabilities out.
 
     A dense layer works on each pixel by itself; then each convolution halves the image by
@@ -57,7 +58,7 @@ def build_convnet(
     Parameters
     ----------
     meta : mapping
-        What scikeras tells of the data: `n_features_in_` (pixels per row) and `n_classes_`.
+        What scikeras says about the data: `n_features_in_` (pixels per row) and `n_classes_`.
     first_units : int, default=16
         Units of the dense layer at each pixel.
     pooling : {"average", "max"}, default="max"
@@ -96,33 +97,50 @@ def build_convnet(
     n_pixels = int(meta["n_features_in_"])
     height, width = _image_shape(n_pixels, image_shape, n_conv, kernel_size)
     check_depth(height, width, n_conv, kernel_size)
-    pool = {"average": keras.layers.AveragePooling2D, "max": keras.layers.MaxPooling2D}[pooling]
-    layers = [keras.Input((n_pixels,))]
+    keras = start_keras()
+    layers = [keras.Input((n_pixels,), dtype="float32")]
     if n_missing := height * width - n_pixels:
         layers += [
-            keras.layers.Reshape((n_pixels, 1)),
-            keras.layers.ZeroPadding1D((0, n_missing)),
+            keras.layers.Reshape((n_pixels, 1), dtype="float32"),
+            keras.layers.ZeroPadding1D((0, n_missing), data_format=_CHANNELS, dtype="float32"),
         ]
     layers += [
-        keras.layers.Reshape((height, width, 1)),
+        keras.layers.Reshape((height, width, 1), dtype="float32"),
         keras.layers.Dense(first_units, activation="relu", dtype=precision),
     ]
     for _ in range(n_conv):
-        layers += [
-            keras.layers.Conv2D(filters, kernel_size, activation="relu", dtype=precision),
-            pool(_POOL, dtype=precision),
-        ]
-    n_classes = meta["n_classes_"]
+        layers += _convolution(filters, kernel_size, pooling, precision)
+    n_outputs, activation = (
+        (1, "sigmoid") if meta["n_classes_"] == 2 else (meta["n_classes_"], "softmax")
+    )
     layers += [
-        keras.layers.Flatten(dtype=precision),
-        keras.layers.Dense(1, activation="sigmoid")
-        if n_classes == 2
-        else keras.layers.Dense(n_classes, activation="softmax"),
+        keras.layers.Flatten(data_format=_CHANNELS, dtype=precision),
+        keras.layers.Dense(n_outputs, activation=activation, dtype="float32"),
     ]
     return keras.Sequential(layers)
 
 
-def count_multiply_adds(model: "keras.Model") -> int:
+def _convolution(filters: int, kernel_size: int, pooling: Pooling, precision: str) -> list[Any]:
+    """A convolution, its ReLU and pooling.
+
+    Maximum and ReLU commute: pooling first gives the same values bit by bit with a quarter of them
+    to rectify. A mean of rectified values is another one than a rectified mean.
+    """
+    layers = start_keras().layers
+    common = {"data_format": _CHANNELS, "dtype": precision}
+    if pooling == "average":
+        return [
+            layers.Conv2D(filters, kernel_size, activation="relu", **common),
+            layers.AveragePooling2D(_POOL, **common),
+        ]
+    return [
+        layers.Conv2D(filters, kernel_size, **common),
+        layers.MaxPooling2D(_POOL, **common),
+        layers.Activation("relu", dtype=precision),
+    ]
+
+
+def count_multiply_adds(model: Any) -> int:
     """Count the multiplications (each with its addition) of one image's forward pass.
 
     Parameters

@@ -1,6 +1,10 @@
-"""The processes that nets are trained in, made ready before they are wanted."""
+"""The processes that nets are trained in, started before they are needed."""
+
+import os
 
 from joblib import Parallel, delayed, effective_n_jobs
+
+from skcomic.nets.supervision import end_with_parent
 
 
 def start_workers(n_jobs: int = -1) -> None:
@@ -8,12 +12,12 @@ def start_workers(n_jobs: int = -1) -> None:
 
     A search starts its workers when it begins, and each of them takes some three seconds to
     import TensorFlow, as this process did before. Called first of all, this function has them
-    do so side by side. The workers are those that a later search with as many jobs finds.
+    do so side by side. A later search with as many jobs uses the same workers.
 
     Parameters
     ----------
     n_jobs : int, default=-1
-        Number of workers; -1 is one on each core. With 1 there are none.
+        Number of workers; -1 is one on each core. With 1 none is started.
 
     Examples
     --------
@@ -24,12 +28,13 @@ def start_workers(n_jobs: int = -1) -> None:
     # A generator, since that leaves this process free while they work. All is over when this
     # function returns: joblib does not let two calls share its workers.
     ready = Parallel(n_jobs=n_jobs, return_as="generator")(
-        [delayed(_import_classifier)()] * (n_workers if n_workers > 1 else 0)
+        [delayed(_import_classifier)(os.getpid())] * (n_workers if n_workers > 1 else 0)
     )
-    _import_classifier()
+    _import_classifier(os.getpid())
     for _ in ready:
         pass
 
 
-def _import_classifier() -> None:
+def _import_classifier(parent: int) -> None:
+    end_with_parent(parent)
     import skcomic.nets.convnet  # noqa: F401

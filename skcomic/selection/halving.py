@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import RandomizedSearchCV
-from sklearn.utils._param_validation import Interval
 
+from skcomic._compat.sklearn import Interval, subtask
 from skcomic._estimator import check_param_names
 from skcomic.images.decoding import PathLike
 from skcomic.selection.scoring import in_last_round
@@ -163,26 +162,31 @@ class BalancedHalvingSearchCV(BalancedRandomizedSearchCV):
                 )
         return results
 
-    @staticmethod
-    def _select_best_index(refit: Any, refit_metric: str, results: Mapping[str, Any]) -> int:
+    def _select(
+        self,
+        select: Callable[[Mapping[str, Any]], int],
+        refit: Any,
+        refit_metric: str,
+        results: Mapping[str, Any],
+    ) -> int:
         if callable(refit):
-            return RandomizedSearchCV._select_best_index(refit, refit_metric, results)
+            return super()._select(select, refit, refit_metric, results)
         scores = np.where(in_last_round(results), results[f"mean_test_{refit_metric}"], np.nan)
         return int(np.nanargmax(scores))
 
 
 @contextmanager
 def _round_task(search: Any, context: Any, number: int) -> Iterator[dict[str, Any]]:
-    """Tell scikit-learn's callbacks, where there are such, that a round begins and ends."""
+    """Call scikit-learn's callbacks, where there are such, when a round begins and ends."""
     if context is None:
         yield {}
         return
-    task = context.subcontext(
-        task_name=f"round {number}", task_id=number, max_subtasks=None, sequential_subtasks=False
-    )
-    task.call_on_fit_task_begin(estimator=search)
-    yield {"callback_ctx": task}
-    task.call_on_fit_task_end(estimator=search)
+    task = subtask(
+        context, search, f"round {number}", task_id=number, max_subtasks=None,
+        sequential_subtasks=False,
+    )  # fmt: skip
+    yield {"callback_ctx": task.context}
+    task.end()
 
 
 def halving_rounds(n_candidates: int, resource: int, factor: int = 3) -> list[tuple[int, int]]:
@@ -205,6 +209,12 @@ def halving_rounds(n_candidates: int, resource: int, factor: int = 3) -> list[tu
     counts = [n_candidates]
     while counts[-1] > 2:
         counts.append(max(2, math.ceil(counts[-1] / factor)))
-    shares = [factor ** max(0, 2 - number) for number in range(len(counts) - 1)]
-    spent = [max(1, round(resource / share)) for share in shares]
-    return list(zip(counts, [*spent, resource], strict=True))
+    rounds: list[tuple[int, int]] = []
+    for number, count in enumerate(counts):
+        n_later = len(counts) - 1 - number
+        # A ninth at most in the first of several rounds, and less where there are more of them.
+        exponent = max(n_later, 2 - number) if n_later else 0
+        spent = max(1, round(resource / factor**exponent))
+        if not rounds or spent > rounds[-1][1]:  # else it would train the same once more
+            rounds.append((count, spent))
+    return rounds

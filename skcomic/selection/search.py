@@ -1,28 +1,32 @@
 """The search for a net: the twelve nets, and as many candidates of each kind."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import islice
 from numbers import Real
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
-from joblib import effective_n_jobs
-from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 
+from skcomic._compat.sklearn import (
+    Interval,
+    SearchHooks,
+    reasons_of_failed_fits,
+    validate_parameters,
+)
 from skcomic._estimator import check_param_names
 from skcomic.images.decoding import PathLike
 from skcomic.images.vectorizer import ImageVectorizer
+from skcomic.nets.base import NetClassifier
 from skcomic.nets.convnet import ConvNetClassifier
-from skcomic.nets.supervision import retry_on_worker_death, supervised_folder
-from skcomic.nets.training import draw_seed
+from skcomic.nets.randomness import draw_seed
+from skcomic.nets.supervision import SupervisedBackend, retry_on_worker_death, supervised_workers
 
 #: The twelve nets of the report, as parameters of `make_comic_pipeline`.
 ARCHITECTURES: dict[str, list[Any]] = {
@@ -65,7 +69,7 @@ def make_comic_pipeline(**parameters: Any) -> Pipeline:
     return pipeline.set_params(**parameters)
 
 
-class BalancedRandomizedSearchCV(RandomizedSearchCV):
+class BalancedRandomizedSearchCV(SearchHooks, RandomizedSearchCV):
     """A randomized search whose candidates hold equal numbers of each value of a parameter.
 
     Parameters
@@ -127,7 +131,7 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
     ['average', 'average', 'average', 'max', 'max', 'max']
     """
 
-    estimator: Any  # that of the user, but while `fit` runs
+    best_params_: dict[str, Any]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RandomizedSearchCV._parameter_constraints,
@@ -196,44 +200,74 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
             If the candidates cannot be drawn, `checkpoint_dir` or `max_seconds_per_fit` is
             given for an estimator that has no use for them, or every fit failed.
         """
-        self._validate_params()
-        given = self.estimator
-        with self._supervised(given) as watched:
-            self.estimator = watched
+        validate_parameters(self)
+        net, prefix = find_net(self.estimator)
+        if net is None and not (self.checkpoint_dir is None and self.max_seconds_per_fit is None):
+            raise ValueError(
+                "checkpoint_dir and max_seconds_per_fit require the estimator, or the last step "
+                f"of its pipeline, to be a net classifier, not {self.estimator!r}"
+            )
+        with supervised_workers(self.n_jobs) as workers, ExitStack() as stack:
+            self._run_settings: dict[str, Any] = {}
+            self._searched: set[str] = set()
+            if net is not None:
+                settings = self._make_run_settings(net, workers, stack)
+                self._run_settings = {f"{prefix}{name}": settings[name] for name in settings}
             try:
                 super().fit(X, y, **params)
+            except BaseException:
+                if hasattr(self, "best_estimator_"):
+                    del self.best_estimator_
+                raise
             finally:
-                self.estimator = given
+                self._remove_run_settings()
         return self
 
-    @contextmanager
-    def _supervised(self, estimator: Any) -> Iterator[Any]:
-        """Give an estimator whose fits are kept, limited and survive the death of a worker."""
-        net, prefix = _net_of(estimator)
-        if net is None:
-            if self.checkpoint_dir is not None or self.max_seconds_per_fit is not None:
-                raise ValueError(
-                    "checkpoint_dir and max_seconds_per_fit want the estimator, or the last step "
-                    f"of its pipeline, to be a ConvNetClassifier, not {estimator!r}"
-                )
-            yield estimator
-            return
-        folder = net.checkpoint_dir if self.checkpoint_dir is None else self.checkpoint_dir
+    def _make_run_settings(
+        self, net: NetClassifier, workers: SupervisedBackend | None, stack: ExitStack
+    ) -> dict[str, Any]:
+        """Choose the parameters that each fit of this run is given beside its candidate's."""
         settings: dict[str, Any] = {}
-        with ExitStack() as stack:
-            if self.max_seconds_per_fit is not None:
-                settings["max_seconds"] = self.max_seconds_per_fit
-            if folder is not None or _has_workers(self.n_jobs):
-                settings["checkpoint_dir"] = stack.enter_context(supervised_folder(folder))
-                if folder is None and net.random_state is None:
-                    # Any seed will do; with one, fits are found again when a worker has died.
-                    settings["random_state"] = draw_seed(None)
-            named = {f"{prefix}{name}": value for name, value in settings.items()}
-            yield clone(estimator).set_params(**named)
-        best, _ = _net_of(getattr(self, "best_estimator_", None))
-        if best is not None and str(prefix).removesuffix("__") not in self.best_params_:
-            own = [name for name in settings if f"{prefix}{name}" not in self.best_params_]
-            best.set_params(**{name: getattr(net, name) for name in own})
+        if self.max_seconds_per_fit is not None:
+            settings["max_seconds"] = self.max_seconds_per_fit
+        if self.checkpoint_dir is not None:
+            settings["checkpoint_dir"] = self.checkpoint_dir
+        elif workers is not None and net.checkpoint_dir is None:
+            # Finished fits are restored from there when a worker has died.
+            temporary = TemporaryDirectory(prefix="skcomic-", ignore_cleanup_errors=True)
+            settings["checkpoint_dir"] = stack.enter_context(temporary)
+            if net.random_state is None:
+                settings["random_state"] = draw_seed(None)  # any will do: fits are known by it
+        return settings
+
+    def _with_run_settings(self, candidate: dict[str, Any]) -> dict[str, Any]:
+        net, _ = find_net(self._candidate_estimator(candidate))
+        return candidate if net is None else {**self._run_settings, **candidate}
+
+    def _without_run_settings(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in params.items()
+            if name not in self._run_settings or name in self._searched
+        }
+
+    def _remove_run_settings(self) -> None:
+        """Leave nothing of this run in what is kept of the search."""
+        if hasattr(self, "best_params_"):
+            self.best_params_ = self._without_run_settings(self.best_params_)
+        if hasattr(self, "cv_results_"):
+            candidates = self.cv_results_["params"]
+            self.cv_results_["params"] = [self._without_run_settings(p) for p in candidates]
+        if hasattr(self, "best_estimator_"):
+            best, _ = find_net(self.best_estimator_)
+            given, prefix = find_net(self._candidate_estimator(self.best_params_))
+            if best is not None and given is not None:
+                names = [name.removeprefix(prefix) for name in self._run_settings]
+                best.set_params(**{name: getattr(given, name) for name in names})
+        del self._run_settings, self._searched
+
+    def _candidate_estimator(self, candidate: dict[str, Any]) -> Any:
+        return clone(self.estimator).set_params(**clone(candidate, safe=False))
 
     def draw_candidates(self) -> list[dict[str, Any]]:
         """Draw the parameters that are tried, without fitting anything.
@@ -287,17 +321,20 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
             for name, value in sorted(candidate.items()):  # a step comes before its parameters
                 check_param_names([name], estimator)
                 estimator.set_params(**{name: clone(value, safe=False)})
-
         candidates.sort(key=self._expected_work, reverse=True)  # none that is long starts last
+        self._searched = {name for candidate in candidates for name in candidate}
+        evaluate = retry_on_worker_death(evaluate_candidates)
 
-        net, _ = _net_of(self.estimator)
-        evaluate = retry_on_worker_death(evaluate_candidates, net and net.checkpoint_dir)
+        def evaluate_with_run_settings(candidates: list[dict[str, Any]], **context: Any) -> Any:
+            return evaluate([self._with_run_settings(each) for each in candidates], **context)
 
         def evaluate_balanced(_unbalanced: ParameterSampler, **context: Any) -> Any:
             try:
-                return self._evaluate(evaluate, candidates, **context)
+                return self._evaluate(evaluate_with_run_settings, candidates, **context)
             except ValueError as error:
-                raise _summarized(error) from error
+                if reasons := reasons_of_failed_fits(error):
+                    raise ValueError(f"every fit failed: {reasons}") from error
+                raise
 
         # scikit-learn 1.9 looks for `callback_ctx` in this signature; before, there was none.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
@@ -308,51 +345,63 @@ class BalancedRandomizedSearchCV(RandomizedSearchCV):
     ) -> Any:
         return evaluate(candidates, **context)
 
-    def _format_results(
-        self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None
+    def _make_results(
+        self,
+        format_results: Callable[[list[dict[str, Any]]], dict[str, Any]],
+        candidates: list[dict[str, Any]],
+        errors: list[list[str]],
     ) -> dict[str, Any]:
         """Add the reason why a candidate failed to what scikit-learn makes of the fits."""
-        reasons = [_last_line(each["fit_error"]) for each in out]
-        of_each = [reasons[i : i + n_splits] for i in range(0, len(reasons), n_splits)]
-        results = super()._format_results(candidate_params, n_splits, out, more_results)
-        results["failure"] = np.array([next(filter(None, some), "") for some in of_each])
+        results = format_results([self._without_run_settings(each) for each in candidates])
+        results["params"] = candidates  # scikit-learn refits with one of them
+        reasons = [[_last_line(error) for error in of_candidate] for of_candidate in errors]
+        results["failure"] = np.array([next(filter(None, some), "") for some in reasons])
         return results
+
+    def _select(
+        self,
+        select: Callable[[Mapping[str, Any]], int],
+        refit: Any,
+        refit_metric: str,
+        results: Mapping[str, Any],
+    ) -> int:
+        clean = [self._without_run_settings(params) for params in results["params"]]
+        return super()._select(select, refit, refit_metric, {**results, "params": clean})
 
     def _expected_work(self, candidate: dict[str, Any]) -> int:
         """Tell how long a candidate will train, in no unit; 0 where only training will tell."""
-        estimator = clone(self.estimator).set_params(**clone(candidate, safe=False))
+        estimator = self._candidate_estimator(candidate)
         if not isinstance(estimator, Pipeline):
             return 0
         vectorizer, net = estimator[0], estimator[-1]
-        if not (isinstance(vectorizer, ImageVectorizer) and isinstance(net, ConvNetClassifier)):
+        if not (isinstance(vectorizer, ImageVectorizer) and isinstance(net, NetClassifier)):
             return 0
         return net._expected_work(len(vectorizer.get_feature_names_out()))
 
 
-def _net_of(estimator: Any) -> tuple[ConvNetClassifier | None, str | None]:
-    """Find the classifier of an estimator, and the prefix of its parameters there."""
+def find_net(estimator: Any) -> tuple[NetClassifier | None, str]:
+    """Find the net classifier of an estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A net classifier, or a pipeline whose last step may be one.
+
+    Returns
+    -------
+    net : NetClassifier or None
+        None where there is none.
+    prefix : str
+        Of its parameters among those of the estimator.
+    """
     prefix = ""
     if isinstance(estimator, Pipeline):
         prefix, estimator = f"{estimator.steps[-1][0]}__", estimator[-1]
-    return (estimator, prefix) if isinstance(estimator, ConvNetClassifier) else (None, None)
+    return (estimator if isinstance(estimator, NetClassifier) else None), prefix
 
 
-def _has_workers(n_jobs: int | None) -> bool:
-    """Tell whether fits run in joblib's worker processes, all of which end with any of them."""
-    backend, _ = get_active_backend()
-    return type(backend).__name__ == "LokyBackend" and effective_n_jobs(n_jobs) > 1
-
-
-def _last_line(error: str | None) -> str:
-    return (error or "").strip().rpartition("\n")[2]
-
-
-def _summarized(error: ValueError) -> ValueError:
-    """Shorten what scikit-learn says, with all tracebacks, when every fit has failed."""
-    if not re.match(r"\s*All the \d+ fits failed", str(error)):
-        return error
-    reasons = re.findall(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*", str(error), re.MULTILINE)
-    return ValueError(f"every fit failed: {'; '.join(dict.fromkeys(reasons)) or error}")
+def _last_line(error: str) -> str:
+    return error.strip().rpartition("\n")[2]
 
 
 def _draw_distinct(

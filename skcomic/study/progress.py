@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from skcomic.nets.backend import keras
+from skcomic.nets.backend import import_keras
+
+Callback: Any = import_keras().callbacks.Callback
 
 _POLL_SECONDS = 0.2
 
 
-class EpochCounter(keras.callbacks.Callback):
+class EpochCounter(Callback):
     """A Keras callback that adds one byte to a file at the end of each epoch.
 
     The size of the file is the number of epochs done, by whichever process: appending a byte

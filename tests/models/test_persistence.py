@@ -589,7 +589,9 @@ def test_attacks_on_the_network(attack: str, file: Path, tmp_path: Path) -> None
 
 
 def test_what_keras_itself_makes_of_a_lambda(file: Path, tmp_path: Path) -> None:
-    from skcomic.nets.backend import keras
+    from skcomic.nets.backend import import_keras
+
+    keras = import_keras()
 
     poisoned = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * 2)])
     poisoned.save(tmp_path / "poisoned.keras")

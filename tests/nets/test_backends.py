@@ -16,7 +16,9 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
 from skcomic import BalancedRandomizedSearchCV, ConvNetClassifier, make_comic_pipeline
-from skcomic.nets.backend import keras
+from skcomic.nets.backend import import_keras
+
+keras = import_keras()
 
 FOLDS = StratifiedGroupKFold(2)
 

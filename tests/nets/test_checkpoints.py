@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-import skcomic.nets.training
-from skcomic.nets.backend import keras
+import skcomic.nets.callbacks
+from skcomic.nets.backend import import_keras
 from skcomic.nets.checkpoints import FitStore, TrainingState, count_finished
+
+keras = import_keras()
 
 
 class Epochs(keras.callbacks.Callback):
@@ -31,16 +33,24 @@ class Killed(BaseException):
 
 
 def trained_by(net, rows, labels, **fit) -> list[int]:
-    """Fit, and tell which epochs were trained for that."""
+    """Fit, and return which epochs were trained for that."""
     watch = Epochs()
     net.set_params(callbacks=[watch]).fit(rows, labels, **fit)
     return net.callbacks[0].trained
 
 
+def is_restored(net, rows, labels, **fit) -> bool:
+    """Fit, and return whether the finished fit was restored without training an epoch."""
+    epochs = trained_by(net, rows, labels, **fit)
+    assert net.n_iter_ == len(net.history_["loss"])
+    assert epochs in ([], [*range(net.n_iter_)])
+    return not epochs
+
+
 # What is taken up
 
 
-def test_a_finished_fit_is_taken_up(stripes, small_net, fingerprint, tmp_path: Path) -> None:
+def test_a_finished_fit_is_restored(stripes, small_net, fingerprint, tmp_path: Path) -> None:
     rows, labels = stripes
     first, again, plain = (small_net(epochs=3, checkpoint_dir=tmp_path / "a/b") for _ in range(3))
     assert trained_by(first, rows, labels) == [0, 1, 2]
@@ -68,15 +78,6 @@ def kept(stripes, small_net, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def is_taken_up(net, rows, labels, **fit) -> bool:
-    """Tell whether a fit is found, without training one that is not."""
-    with pytest.MonkeyPatch.context() as patch:
-        trained = []
-        patch.setattr(type(net), "_train", lambda *args: trained.append(args))
-        net.fit(rows, labels, **fit)
-    return not trained
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -92,7 +93,7 @@ def test_another_fit_is_never_taken_up(
     rows, labels = stripes
     shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
     net, weight = small_net(epochs=1, checkpoint_dir=tmp_path), None
-    assert is_taken_up(clone(net), rows, labels)
+    assert is_restored(clone(net), rows, labels)
     if isinstance(change, dict):
         net.set_params(**change)
     elif change == "rows":
@@ -107,7 +108,7 @@ def test_another_fit_is_never_taken_up(
         weight = np.linspace(1, 2, 60)
     elif change == "version":
         monkeypatch.setattr("skcomic.nets.checkpoints.version", lambda _: "99.0")
-    assert not is_taken_up(net, rows, labels, sample_weight=weight)
+    assert not is_restored(net, rows, labels, sample_weight=weight)
     assert count_finished(tmp_path) == 2
 
 
@@ -117,25 +118,25 @@ def test_what_decides_nothing_is_no_part_of_the_key(stripes, small_net, kept: Pa
         epochs=np.int64(1), checkpoint_dir=str(kept), verbose=0, max_seconds=60,
         random_state=np.int64(0), callbacks=[Epochs()],
     )  # fmt: skip
-    assert is_taken_up(same, np.asfortranarray(rows, dtype=float), labels.astype(object))
+    assert is_restored(same, np.asfortranarray(rows, dtype=float), labels.astype(object))
 
 
 def test_the_held_out_images_are_part_of_the_key(stripes, small_net, tmp_path: Path) -> None:
     net = small_net(epochs=1, early_stopping=True, validation_fraction=0.25,
                     checkpoint_dir=tmp_path)  # fmt: skip
     for groups in (np.arange(60) // 2, np.arange(60) // 3):
-        assert not is_taken_up(clone(net), *stripes, groups=groups)
-        assert is_taken_up(clone(net), *stripes, groups=groups)
+        assert not is_restored(clone(net), *stripes, groups=groups)
+        assert is_restored(clone(net), *stripes, groups=groups)
 
 
 def test_a_generator_is_keyed_by_what_it_draws(stripes, small_net, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="checkpoint_dir wants a random_state"):
+    with pytest.raises(ValueError, match="checkpoint_dir requires a random_state"):
         small_net(random_state=None, checkpoint_dir=tmp_path).fit(*stripes)
     net = small_net(epochs=1, checkpoint_dir=tmp_path, random_state=np.random.default_rng(0))
-    assert not is_taken_up(net, *stripes)
-    assert not is_taken_up(net, *stripes)  # it goes on with another seed
+    assert not is_restored(net, *stripes)
+    assert not is_restored(net, *stripes)  # it goes on with another seed
     net.set_params(random_state=np.random.default_rng(0))
-    assert is_taken_up(net, *stripes)
+    assert is_restored(net, *stripes)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "of another fit"])
@@ -151,18 +152,18 @@ def test_a_damaged_fit_is_trained_anew(
         net.set_params(random_state=1)
     else:
         del content[{"cut": len(content) // 2, "empty": 0}[damage] :]
-    assert not is_taken_up(clone(net), *stripes)
+    assert not is_restored(clone(net), *stripes)
     (copy,) = tmp_path.iterdir()
     copy.write_bytes(content)
-    assert not is_taken_up(clone(net), *stripes)
+    assert not is_restored(clone(net), *stripes)
     assert copy.read_bytes() != content
-    assert is_taken_up(net, *stripes)
+    assert is_restored(net, *stripes)
 
 
 def test_a_full_disk_costs_no_fit(
     stripes, small_net, fingerprint, tmp_path: Path, largest_file, monkeypatch
 ) -> None:
-    monkeypatch.setattr(skcomic.nets.training, "_BACKUP_SECONDS", 0)
+    monkeypatch.setattr(skcomic.nets.callbacks, "BACKUP_SECONDS", 0)
     plain = small_net(epochs=4).fit(*stripes)
     net = small_net(epochs=4, checkpoint_dir=tmp_path)
     with largest_file(1000), pytest.warns(UserWarning, match="kept for later") as warned:
@@ -207,7 +208,7 @@ def test_a_killed_fit_goes_on_from_the_last_epoch(
     n_epochs = whole.n_iter_
     assert 4 < n_epochs < 40
 
-    monkeypatch.setattr(skcomic.nets.training, "_BACKUP_SECONDS", 0)
+    monkeypatch.setattr(skcomic.nets.callbacks, "BACKUP_SECONDS", 0)
     seconds, done = [], 0
     kept = small_net(**wishes, checkpoint_dir=tmp_path)
     for fatal in (2, n_epochs - 1):
@@ -240,7 +241,7 @@ def test_backups_are_seconds_apart(stripes, small_net, tmp_path: Path, monkeypat
     net = small_net(epochs=4, checkpoint_dir=tmp_path)
     clone(net).fit(*stripes)
     assert kept == []  # so short a fit is kept as a whole only
-    monkeypatch.setattr(skcomic.nets.training, "_BACKUP_SECONDS", 0)
+    monkeypatch.setattr(skcomic.nets.callbacks, "BACKUP_SECONDS", 0)
     net.set_params(random_state=1).fit(*stripes)
     assert kept == [1, 2, 3]
 
@@ -251,7 +252,7 @@ def test_backups_are_seconds_apart(stripes, small_net, tmp_path: Path, monkeypat
 def test_a_fit_that_takes_too_long_ends(stripes, small_net, tmp_path: Path, monkeypatch) -> None:
     rows, labels = stripes
     assert small_net(epochs=1, max_seconds=60).fit(rows, labels).n_iter_ == 1
-    monkeypatch.setattr(skcomic.nets.training, "_BACKUP_SECONDS", 0)
+    monkeypatch.setattr(skcomic.nets.callbacks, "BACKUP_SECONDS", 0)
     net = small_net(epochs=100_000, max_seconds=2.5, checkpoint_dir=tmp_path)
     with pytest.raises(TimeoutError, match=r"longer than 2\.5 s; .* in epoch \d+ of 100000"):
         clone(net).fit(rows, labels)

@@ -15,7 +15,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_score
 
 from skcomic import ConvNetClassifier
-from skcomic.nets.backend import keras
+from skcomic.nets.backend import import_keras
+
+keras = import_keras()
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,31 @@ def test_batches_of_any_length_give_the_same(fitted: ConvNetClassifier, stripes)
     whole = fitted.predict_proba(rows)
     parts = np.vstack([fitted.predict_proba(rows[i : i + 37]) for i in range(0, 299, 37)])
     np.testing.assert_allclose(whole, parts, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {}, {"pooling": "average", "n_conv": 2}, {"precision": "mixed_bfloat16"},
+        {"first_units": 32, "filters": 64},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_row_does_not_depend_on_the_others(parameters: dict, small_net) -> None:
+    """To the last bit: whatever the order and length of the batches."""
+    random = np.random.default_rng(0)
+    rows = random.random((67, 400), dtype=np.float32)
+    for n_classes in (2, 5):
+        net = small_net(epochs=2, **parameters).fit(rows, np.arange(67) % n_classes)
+        whole = net.predict_proba(rows)
+        order = random.permutation(67)
+        np.testing.assert_array_equal(net.predict_proba(rows[order]), whole[order])
+        for length in (1, 2, 3, 31, 33):
+            starts = range(0, 67, length)
+            parts = [net.predict_proba(rows[start : start + length]) for start in starts]
+            np.testing.assert_array_equal(np.vstack(parts), whole)
+        expected = np.asarray(net.model_(rows))
+        np.testing.assert_allclose(whole[:, -expected.shape[1] :], expected, atol=2e-6)
 
 
 def test_one_class_is_refused(stripes, small_net) -> None:
@@ -217,7 +244,10 @@ def test_tensorflow_keeps_to_the_thread_budget_of_a_worker() -> None:
 import os
 from pathlib import Path
 before = dict(os.environ)
-import skcomic.nets.backend
+from skcomic.nets.backend import import_tensorflow
+tensorflow = import_tensorflow()
+assert dict(os.environ) == before
+tensorflow.random.uniform(())
 names = before.keys() | os.environ.keys()
 print([name for name in names if name.startswith("TF_") and name not in before])
 tasks = Path("/proc/self/task").iterdir()
@@ -232,7 +262,7 @@ print([(task / "comm").read_text().strip() for task in tasks].count("tf_Compute"
     )
     left_behind, n_threads = result.stdout.splitlines()
     assert left_behind == "[]"
-    assert int(n_threads) <= 1  # two cores would give two
+    assert int(n_threads) == 1  # two cores would give two
 
 
 def test_tensorflow_is_imported_quietly_but_not_deaf() -> None:
@@ -243,10 +273,63 @@ class Speak:
         if name == "keras":
             os.write(2, b"something that matters\\n")
 sys.meta_path.insert(0, Speak())
-import skcomic.nets.backend
+from skcomic.nets.backend import import_keras
+import_keras()
+"""
+    program += """
+import numpy as np
+from skcomic import ConvNetClassifier
+rows = np.zeros((4, 64), np.float32)
+for precision in ("auto", "float32"):
+    net = ConvNetClassifier(epochs=1, precision=precision, filters=2, first_units=2)
+    net.fit(rows, [0, 1, 0, 1]).predict(rows)
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert set(result.stderr.splitlines()) == {b"something that matters"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "environment"),
+    [
+        ("import os; os.close(2)", "", {}),
+        ("import tempfile; tempfile.tempdir = '/nowhere'", "", {}),
+        ("", "tensorflow.config.threading.set_intra_op_parallelism_threads(1)", {}),
+        ("", "assert tensorflow.random.uniform((), seed=1) is not None",
+         {"TF_DETERMINISTIC_OPS": "1"}),
+        ("import tensorflow; tensorflow.random.uniform(())", "", {"OMP_NUM_THREADS": "1"}),
+        ("", "import os\npid = os.fork()\nif not pid:\n    "
+         "os._exit(int(tensorflow.random.uniform(()) * 0))\n"
+         "assert os.waitpid(pid, 0)[1] == 0", {}),
+    ],
+    ids=["stderr closed", "no temporary folder", "threads set after", "deterministic", "after",
+         "fork"],
+)  # fmt: skip
+def test_importing_has_no_effect_that_tensorflow_would_not_have(
+    before: str, after: str, environment: dict[str, str]
+) -> None:
+    program = f"{before}\nimport skcomic.nets.convnet\nimport tensorflow\n{after}\nprint('done')"
+    result = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | environment, stdout=subprocess.PIPE,
+        text=True, check=True, timeout=100,
+    )  # fmt: skip
+    assert result.stdout == "done\n"
+
+
+def test_another_backend_of_keras_is_refused_in_a_sentence() -> None:
+    program = """
+import sys, types
+sys.modules["keras"] = keras = types.ModuleType("keras")
+keras.config = types.SimpleNamespace(backend=lambda: "jax")
+from skcomic import ConvNetClassifier
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        "ImportError: the networks of skcomic need Keras' backend 'tensorflow', but Keras is set "
+        "to 'jax'; unset KERAS_BACKEND, or set it to tensorflow before Python is started"
+    )
 
 
 def test_rows_of_unread_images_are_refused(fitted: ConvNetClassifier, stripes, small_net) -> None:

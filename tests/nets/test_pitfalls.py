@@ -15,7 +15,10 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.model_selection import StratifiedKFold, check_cv
 
 from skcomic import ConvNetClassifier, build_convnet
-from skcomic.nets.backend import KerasClassifier
+from skcomic.nets.backend import import_keras
+
+keras = import_keras()
+from scikeras.wrappers import KerasClassifier  # noqa: E402
 
 SETTINGS = {"epochs": 4, "batch_size": 20, "verbose": 0}
 

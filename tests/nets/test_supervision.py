@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+import signal as signals
 import site
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -13,6 +16,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.parallel import BatchedCalls, SequentialBackend, get_active_backend
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit
@@ -24,14 +28,20 @@ from skcomic import (
     make_comic_pipeline,
     select_parsimonious,
 )
-from skcomic.nets.backend import keras
+from skcomic.nets.backend import import_keras
 from skcomic.nets.checkpoints import count_finished
 from skcomic.nets.supervision import (
-    is_orphan,
+    SupervisedBackend,
+    Supervision,
+    _deaths,
+    _process_exists,
+    end_with_parent,
     retry_on_worker_death,
     running_marker,
-    supervised_folder,
+    supervised_workers,
 )
+
+keras = import_keras()
 
 ONE_FOLD = PredefinedSplit(np.tile([-1, 0], 24))
 FOLDER = Path(__file__).parent
@@ -92,100 +102,221 @@ def test_a_candidate_that_kills_its_workers_fails_alone(faces: pd.DataFrame, fat
     assert search.best_params_ == whole.best_params_
     for estimator in (search.best_estimator_, search.estimator):
         assert estimator["classify"].checkpoint_dir is None
+    assert [*search.cv_results_["params"][0]] == ["classify__first_units"]
+    assert {name for name in search.cv_results_ if name.startswith("param_")} == {
+        "param_classify__first_units"
+    }
+    assert [*search.best_params_] == ["classify__first_units"]
 
 
 def died(marks: Path, key: str) -> None:
-    """Leave the mark of a fit whose process is no more."""
+    """Leave the mark of a task whose process is no more."""
     process = subprocess.Popen(["true"])
     process.wait()
-    (marks / f"{key}.under-way").write_text(str(process.pid))
+    (marks / f"{key}.running").write_text(str(process.pid))
 
 
-def test_who_was_under_way_is_tried_alone_and_once_more() -> None:
-    with supervised_folder(None) as folder:
-        tried = []
+class Estimator:
+    """What joblib's batches hold in this test: it does as scikit-learn with a candidate."""
 
-        def evaluate(candidates: list[str]) -> str:
-            """Fits a and b are under way when b kills; c is not begun. Then b does it again."""
-            with running_marker(folder, "c"):  # may be trained beside others
-                pass
-            tried.append([len(list(folder.marks.glob(f"{key}.deaths"))) for key in candidates])
-            if len(tried) == 1:
-                died(folder.marks, "a")
-                died(folder.marks, "b")
-                raise BrokenProcessPool("The exit codes of the workers are {SIGSEGV(-11)}")
-            with (
-                running_marker(folder, "a"),
-                (folder.marks / "turn").open() as turn,
-                pytest.raises(BlockingIOError),  # nobody else can train now
-            ):
-                fcntl.flock(turn, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            if len(tried) == 2:
-                died(folder.marks, "b")
-                raise BrokenProcessPool
-            with (
-                pytest.raises(ChildProcessError, match=r"killed 2 times \(BrokenProcessPool\)"),
-                running_marker(folder, "b"),
-            ):
-                pass
-            return "done"
-
-        assert retry_on_worker_death(evaluate, folder)(["a", "b", "c"]) == "done"
-        assert tried == [[0, 0, 0], [1, 1, 0], [1, 1, 0]]
+    def fit(self) -> str:
+        return "fitted"
 
 
-def test_fits_under_way_elsewhere_are_not_to_blame_and_there_is_an_end() -> None:
-    with supervised_folder(None) as folder:
-        tried = []
+def fit_and_score(estimator: Estimator) -> str:
+    try:
+        return estimator.fit()
+    except ChildProcessError as error:
+        return str(error)
 
-        def evaluate() -> None:
-            tried.append(1)
-            (folder.marks / "mine.under-way").write_text(str(os.getpid()))  # it lives
+
+def batch(estimator: Estimator | None = None) -> BatchedCalls:
+    call = (fit_and_score, (estimator or Estimator(),), {})
+    return BatchedCalls([call], (SequentialBackend(), None))
+
+
+@pytest.fixture
+def backend() -> Iterator[SupervisedBackend]:
+    with supervised_workers(2) as backend:
+        yield backend
+
+
+def run(backend: SupervisedBackend) -> str:
+    """Submit the next task of a backend, and run it in this process."""
+    (result,) = backend.supervision.supervise(batch())()
+    return result
+
+
+def test_who_was_running_is_tried_alone_and_once_more(backend: SupervisedBackend) -> None:
+    tried = []
+
+    def evaluate(candidates: list[str]) -> list[str]:
+        """Tasks 0 and 1 are running when 1 kills; 2 has not begun. Then 1 does it again."""
+        marks = backend.supervision._marks
+        tried.append([len(_deaths(marks / f"{number}.deaths")) for number in range(3)])
+        if len(tried) == 1:
+            died(marks, "0")
+            died(marks, "1")
+            raise BrokenProcessPool("The exit codes of the workers are {SIGSEGV(-11)}")
+        with (
+            running_marker(marks, "0", alone=True),
+            (marks / "turn").open() as turn,
+            pytest.raises(BlockingIOError),  # nobody else can run now
+        ):
+            fcntl.flock(turn, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if len(tried) == 2:
+            died(marks, "1")
             raise BrokenProcessPool
+        return [run(backend) for _ in candidates]
 
-        with pytest.raises(BrokenProcessPool):
-            retry_on_worker_death(evaluate, folder)()
-        assert len(tried) == 2
-        assert not list(folder.marks.glob("*.deaths"))
-
-        def mistaken() -> None:
-            raise ValueError
-
-        with pytest.raises(ValueError, match=r"^$"):
-            retry_on_worker_death(mistaken, folder)()
-    assert retry_on_worker_death(mistaken, None) is mistaken
-    with running_marker(folder, "a"):  # the folder of marks is gone: as on another machine
-        assert not folder.marks.exists()
+    results = retry_on_worker_death(evaluate)(["a", "b", "c"])
+    assert [result == "fitted" for result in results] == [True, False, True]
+    assert results[1].startswith("its process was killed 2 times (BrokenProcessPool)")
+    assert tried == [[0, 0, 0], [1, 1, 0], [1, 2, 0]]
+    assert backend.supervision is None
 
 
-def test_a_fit_that_waits_to_be_alone_is_not_blamed_for_the_one_before() -> None:
-    with supervised_folder(None) as folder:
-        (folder.marks / "mine.deaths").write_text("SIGKILL(-9)\n")
-        died(folder.marks, "other")  # whose turn has just ended so
-        entered = threading.Event()
+def test_the_next_evaluation_begins_without_deaths(backend: SupervisedBackend) -> None:
+    n_tries = []
 
-        def train() -> None:
-            with running_marker(folder, "mine"):
-                entered.set()
+    def evaluate() -> str:
+        n_tries.append(1)
+        if len(n_tries) < 3:
+            died(backend.supervision._marks, "0")
+            raise BrokenProcessPool
+        return run(backend)
 
-        thread = threading.Thread(target=train)
-        thread.start()
-        assert not entered.wait(0.5)
-        assert not (folder.marks / "mine.under-way").exists()
-        (folder.marks / "other.under-way").unlink()
-        thread.join(10)
-        assert entered.is_set()
+    evaluate_again = retry_on_worker_death(evaluate)
+    assert evaluate_again().startswith("its process was killed 2 times")
+    assert evaluate_again() == "fitted"
 
 
-def test_orphans_know_that_they_are() -> None:
-    with supervised_folder(None) as folder:
-        assert not is_orphan(folder)
-        process = subprocess.Popen(["true"])
-        process.wait()
-        folder.parent = process.pid
-        assert is_orphan(folder)
-    assert not is_orphan(folder)
-    assert not is_orphan("anywhere")
+def test_tasks_elsewhere_are_not_to_blame_and_there_is_an_end(
+    backend: SupervisedBackend,
+) -> None:
+    tried = []
+
+    def evaluate() -> None:
+        marks = backend.supervision._marks
+        tried.append(len(list(marks.glob("*.deaths"))))
+        (marks / "0.running").write_text(str(os.getpid()))  # it lives
+        raise BrokenProcessPool
+
+    with pytest.raises(BrokenProcessPool):
+        retry_on_worker_death(evaluate)()
+    assert tried == [0, 0]
+
+    def mistaken() -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        retry_on_worker_death(mistaken)()
+    with joblib.parallel_config(backend="threading"):
+        assert retry_on_worker_death(mistaken) is mistaken
+
+
+def test_a_task_that_nobody_waits_for_leaves_no_mark(tmp_path: Path) -> None:
+    task = Supervision(tmp_path / "gone").supervise(batch())
+    assert task() == ["fitted"]
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_task_that_is_no_fit_fails_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "0.deaths").write_text("SIGKILL(-9)\nSIGKILL(-9)\n")
+    task = Supervision(tmp_path).supervise(lambda: "done")
+    with pytest.raises(ChildProcessError, match=r"killed 2 times \(SIGKILL\(-9\)\)"):
+        task()
+
+
+def test_a_task_that_waits_to_be_alone_is_not_blamed_for_the_one_before(tmp_path: Path) -> None:
+    died(tmp_path, "other")  # whose turn has just ended so
+    entered = threading.Event()
+
+    def train() -> None:
+        with running_marker(tmp_path, "mine", alone=True):
+            entered.set()
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    assert not entered.wait(0.5)
+    assert not (tmp_path / "mine.running").exists()
+    (tmp_path / "other.running").unlink()
+    thread.join(10)
+    assert entered.is_set()
+
+
+def test_only_workers_of_joblib_are_supervised() -> None:
+    for backend, n_jobs in (("loky", 1), ("threading", 2), ("sequential", 2)):
+        with joblib.parallel_config(backend=backend), supervised_workers(n_jobs) as supervised:
+            assert supervised is None
+    with (
+        joblib.parallel_config(backend="loky", inner_max_num_threads=1, initializer=print),
+        supervised_workers(2) as supervised,
+    ):
+        assert supervised.inner_max_num_threads == 1
+        assert supervised.backend_kwargs == {"initializer": print}
+        assert get_active_backend()[0] is supervised
+    assert not isinstance(get_active_backend()[0], SupervisedBackend)
+
+
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGTERM", "SIGHUP"])
+def test_workers_end_with_their_parent(signal: str) -> None:
+    program = """
+import os, time
+from joblib import Parallel, delayed
+from skcomic.nets.supervision import (
+    SupervisedBackend,
+    Supervision,
+    _deaths,
+    _process_exists,
+    end_with_parent,
+    retry_on_worker_death,
+    running_marker,
+    supervised_workers,
+)
+
+def task(parent):
+    end_with_parent(parent)
+    time.sleep(0.2)
+    return os.getpid()
+
+print(*set(Parallel(n_jobs=2)(delayed(task)(os.getpid()) for _ in range(4))), flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    workers = [int(process) for process in parent.stdout.readline().split()]
+    assert workers
+    assert all(_process_exists(process) for process in workers)
+    parent.send_signal(getattr(signals, signal))
+    parent.wait(10)
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(_process_exists(process) for process in workers):
+        assert time.monotonic() < deadline, "workers are still running"
+        time.sleep(0.05)
+
+
+def test_a_process_does_not_end_with_itself_or_a_stranger() -> None:
+    n_threads = threading.active_count()
+    end_with_parent(os.getpid())
+    end_with_parent(1 if os.getppid() != 1 else 2)
+    assert threading.active_count() == n_threads
+
+
+def test_a_search_of_any_estimator_survives_the_death_of_a_worker(fatal) -> None:
+    search = BalancedRandomizedSearchCV(
+        fatal.KillWhereNumberIsTwo(), {"number": [1, 2, 3]}, n_iter=3, balance_on=None, n_jobs=2,
+        cv=PredefinedSplit(np.repeat([-1, 0], 10)), error_score=np.nan, refit=False,
+    )  # fmt: skip
+    with pytest.warns() as warned:
+        search.fit(np.eye(20), np.arange(20) % 2)
+    assert any(issubclass(each.category, FitFailedWarning) for each in warned)
+    of_number = dict(
+        zip([p["number"] for p in search.cv_results_["params"]], search.cv_results_["failure"],
+            strict=True)
+    )  # fmt: skip
+    assert "killed 2 times (SIGKILL(-9))" in of_number[2]
+    assert of_number[1] == of_number[3] == ""
 
 
 def test_fits_that_take_too_long_fail(faces: pd.DataFrame) -> None:
@@ -223,9 +354,9 @@ def test_estimators_of_another_kind(faces: pd.DataFrame, tmp_path: Path) -> None
         search = BalancedRandomizedSearchCV(
             LogisticRegression(), {"C": [1, 2]}, n_iter=2, balance_on=None, n_jobs=1, **wish
         )
-        with pytest.raises(ValueError, match=r"to be a ConvNetClassifier, not LogisticRegression"):
+        with pytest.raises(ValueError, match=r"to be a net classifier, not LogisticRegression"):
             search.fit(np.eye(20), np.arange(20) % 2)
     search = search_for([2, 4], classify__random_state=None, checkpoint_dir=tmp_path)
-    with pytest.raises(ValueError, match="checkpoint_dir wants a random_state"):
+    with pytest.raises(ValueError, match="checkpoint_dir requires a random_state"):
         search.fit(faces.path, faces.label)
     assert os.listdir(tmp_path) == []  # noqa: PTH208

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from skcomic import build_convnet, count_multiply_adds, net_name
+from skcomic.nets.backend import import_keras
 
 
 def meta(n_pixels: int, n_classes: int = 2) -> dict[str, int]:
@@ -18,13 +19,57 @@ def test_topology(pooling: str, n_conv: int) -> None:
     model = build_convnet(meta(16 * 16), first_units=8, pooling=pooling, n_conv=n_conv)
 
     pool = {"average": "AveragePooling2D", "max": "MaxPooling2D"}[pooling]
-    assert layers_of(model) == ["Reshape", "Dense", *["Conv2D", pool] * n_conv, "Flatten", "Dense"]
+    block = ["Conv2D", pool] if pooling == "average" else ["Conv2D", pool, "Activation"]
+    assert layers_of(model) == ["Reshape", "Dense", *block * n_conv, "Flatten", "Dense"]
     assert model.layers[0].target_shape == (16, 16, 1)
     assert model.layers[1].units == 8
     assert model.layers[1].activation.__name__ == "relu"
-    assert model.layers[2].activation.__name__ == "relu"
+    rectifies = model.layers[2] if pooling == "average" else model.layers[4]
+    assert rectifies.activation.__name__ == "relu"
+    assert model.layers[2].activation.__name__ == ("relu" if pooling == "average" else "linear")
     assert model.layers[-1].activation.__name__ == "sigmoid"
     assert model.output_shape == (None, 1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_pooling_first_gives_the_same_network_bit_by_bit(pooling: str, precision: str) -> None:
+    """The order of the report: convolution, ReLU, then pooling."""
+    keras = import_keras()
+    model = build_convnet(
+        meta(18 * 18), first_units=8, pooling=pooling, n_conv=2, precision=precision
+    )
+    pool = {"average": keras.layers.AveragePooling2D, "max": keras.layers.MaxPooling2D}[pooling]
+    convolutions = [
+        layer
+        for _ in range(2)
+        for layer in (
+            keras.layers.Conv2D(32, 3, activation="relu", dtype=precision),
+            pool(2, dtype=precision),
+        )
+    ]
+    in_order = keras.Sequential(
+        [keras.Input((18 * 18,)), *model.layers[:2], *convolutions, *model.layers[-2:]]
+    )
+    in_order.set_weights(model.get_weights())
+    rows = np.random.default_rng(0).random((7, 18 * 18), dtype=np.float32)
+    np.testing.assert_array_equal(np.asarray(model(rows)), np.asarray(in_order(rows)))
+
+
+def test_settings_of_keras_change_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    keras = import_keras()
+    plain = build_convnet(meta(12 * 12), n_conv=1).get_config()
+    try:
+        keras.config.set_image_data_format("channels_first")
+        keras.config.set_floatx("float64")
+        other = build_convnet(meta(12 * 12), n_conv=1)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
+    for one, another in zip(plain["layers"], other.get_config()["layers"], strict=True):
+        del one["config"]["name"], another["config"]["name"]
+        assert one["config"] == another["config"]
+    assert {layer.compute_dtype for layer in other.layers} == {"float32"}
 
 
 def test_more_classes_have_a_softmax() -> None:

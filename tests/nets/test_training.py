@@ -13,8 +13,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils import compute_sample_weight
 
 from skcomic import BalancedRandomizedSearchCV, make_comic_pipeline
-from skcomic.nets.backend import has_fast_bfloat16, keras
-from skcomic.nets.training import hold_out, shuffled_batches
+from skcomic.nets.backend import has_fast_bfloat16, import_keras
+from skcomic.nets.holdout import hold_out
+from skcomic.nets.training import shuffled_batches
+
+keras = import_keras()
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +232,7 @@ def test_precision(stripes, monkeypatch: pytest.MonkeyPatch, small_net, fingerpr
     difference = np.abs(mixed.predict_proba(rows) - single.predict_proba(rows)).max()
     assert 0 < difference < 0.1
     for fast, same in ((True, mixed), (False, single)):
-        monkeypatch.setattr("skcomic.nets.convnet.has_fast_bfloat16", lambda fast=fast: fast)
+        monkeypatch.setattr("skcomic.nets.base.has_fast_bfloat16", lambda fast=fast: fast)
         auto = small_net(precision="auto").fit(rows, labels)
         assert auto.precision_ == same.precision_
         assert fingerprint(auto) == fingerprint(same)
@@ -244,8 +247,9 @@ def test_predicting_compiles_once_whatever_the_length(stripes, small_net) -> Non
     rows, labels = stripes
     net = small_net(epochs=1).fit(rows, labels)
     traced = []
-    call = net.model_.call
-    net.model_.call = lambda *args, **kwargs: (
+    first = net.model_.layers[0]
+    call = first.call
+    first.call = lambda *args, **kwargs: (
         traced.append(tf.executing_eagerly()) or call(*args, **kwargs)
     )
     for length in (1, 7, 59, 60, 129):

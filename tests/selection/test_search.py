@@ -1,9 +1,12 @@
 import pickle
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import randint, uniform
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -23,9 +26,11 @@ from skcomic import (
     net_name,
     select_parsimonious,
 )
-from skcomic.nets.backend import keras
+from skcomic.nets.backend import import_keras
 from skcomic.selection.halving import halving_rounds
 from skcomic.selection.scoring import score_labels
+
+keras = import_keras()
 
 
 def small_pipeline(**parameters):
@@ -255,8 +260,20 @@ def test_halving_plans_its_rounds() -> None:
     assert halving_rounds(6, 25) == [(6, 3), (2, 25)]
     assert halving_rounds(12, 25) == [(12, 3), (4, 8), (2, 25)]
     assert halving_rounds(2, 25) == [(2, 25)]
-    assert halving_rounds(12, 1) == [(12, 1), (4, 1), (2, 1)]
     assert halving_rounds(8, 16, factor=2) == [(8, 4), (4, 8), (2, 16)]
+    assert halving_rounds(9, 16, factor=2) == [(9, 2), (5, 4), (3, 8), (2, 16)]
+    assert halving_rounds(12, 1) == [(12, 1)]  # trained in full, there is nothing left to halve
+    assert halving_rounds(12, 2) == [(12, 1), (2, 2)]
+
+
+@given(st.integers(1, 300), st.integers(1, 500), st.integers(2, 6))
+def test_no_round_trains_what_was_trained(n_candidates: int, resource: int, factor: int) -> None:
+    rounds = halving_rounds(n_candidates, resource, factor)
+    counts, spent = zip(*rounds, strict=True)
+    assert counts[0] == n_candidates
+    assert spent[-1] == resource
+    assert all(one < other for one, other in pairwise(spent))
+    assert all(one > other >= 2 for one, other in pairwise(counts))
 
 
 def test_halving_trains_the_better_half_in_full(faces: pd.DataFrame) -> None:

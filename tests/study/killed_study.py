@@ -6,7 +6,7 @@ It says when it is ready to be killed, and the hash of the weights when it comes
 import sys
 from hashlib import sha256
 
-import skcomic.nets.training
+import skcomic.nets.callbacks
 import skcomic.study.run
 from skcomic.cli import app
 
@@ -21,7 +21,7 @@ def run_and_tell(*args, **kwargs):
 
 
 if __name__ == "__main__":
-    skcomic.nets.training._BACKUP_SECONDS = 0  # in this process, not in workers
+    skcomic.nets.callbacks.BACKUP_SECONDS = 0  # in this process, not in workers
     skcomic.study.run.run_study = run_and_tell
     print("ready", flush=True)
     app(sys.argv[1:])

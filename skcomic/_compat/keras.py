@@ -1,0 +1,97 @@
+"""Keras and TensorFlow: attributes of models and callbacks, messages. It imports neither."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# What TensorFlow 2.18 to 2.21 write to file descriptor 2 while it is imported, whatever its
+# variables for the log level say: that there is no GPU, and how its build was optimised.
+IMPORT_MESSAGES = re.compile(
+    rb"before absl::InitializeLog|cudart_stub|cuda_platform|cpu_feature_guard|"
+    rb"To enable the following instructions|oneDNN custom operations|"
+    rb"computation_placer|failed call to cuInit|Unable to register cu|TF-TRT Warning|"
+    rb"rebuild TensorFlow with"
+)
+
+_STOPPER_NUMBERS = ("wait", "best", "best_epoch")
+
+
+@contextmanager
+def detached_model(callbacks: list[Any]) -> Iterator[None]:
+    """Remove the model from callbacks after training: they are cloned and pickled without it.
+
+    Parameters
+    ----------
+    callbacks : list of keras.callbacks.Callback
+        `set_model(None)`, the public way, is overridden by callbacks that use the model there.
+    """
+    try:
+        yield
+    finally:
+        for callback in callbacks:
+            callback._model = None
+
+
+def early_stopping_state(stopper: Any) -> tuple[dict[str, Any], Any]:
+    """Return what an EarlyStopping remembers of the epochs so far.
+
+    Parameters
+    ----------
+    stopper : keras.callbacks.EarlyStopping
+        In training.
+
+    Returns
+    -------
+    numbers : dict of str to number
+        Plain data.
+    weights : list of ndarray or None
+        Of the best epoch.
+    """
+    return {name: getattr(stopper, name) for name in _STOPPER_NUMBERS}, stopper.best_weights
+
+
+def restore_early_stopping(stopper: Any, numbers: dict[str, Any], weights: Any) -> None:
+    """Give an EarlyStopping what `early_stopping_state` returned.
+
+    Parameters
+    ----------
+    stopper : keras.callbacks.EarlyStopping
+        Whose `on_train_begin` was called.
+    numbers, weights
+        As returned.
+    """
+    for name in _STOPPER_NUMBERS:
+        setattr(stopper, name, numbers[name])
+    stopper.best_weights = weights
+
+
+def set_steps_per_execution(model: Any, steps: int) -> None:
+    """Set how many batches TensorFlow trains before Python looks again.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled. Keras keeps the function that it made for another number of steps.
+    steps : int
+        Number of batches.
+    """
+    if model.steps_per_execution != steps:
+        model.steps_per_execution = steps
+        model.train_function = None
+
+
+@contextmanager
+def silenced_retracing() -> Iterator[None]:
+    """Keep TensorFlow from warning that graphs are traced again: each fit has its own network."""
+
+    def is_other_message(record: logging.LogRecord) -> bool:
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(is_other_message)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other_message)
