@@ -22,10 +22,11 @@ try:
 except ImportError:  # parameters are then used without having been validated
 
     class Options:  # type: ignore[no-redef]
-        """A constraint that nothing looks at."""
+        """A constraint that everything satisfies: being an object."""
 
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            del args, kwargs
+        def __new__(cls, *_: Any, **__: Any) -> Any:
+            """Return the type of all objects, which scikit-learn takes as a constraint."""
+            return object
 
     Interval = StrOptions = Options
     InvalidParameterError = ValueError
