@@ -12,10 +12,8 @@ from skcomic.datasets._fields import bump, ellipse, ramp, stroke
 from skcomic.datasets._rendering import Light
 
 
-def paint_head(canvas: Canvas, face: Face) -> None:
-    """Ears and the bare head with its relief."""
-    canvas = canvas.around((0, 0), (1.05, 1.15))
-    u, v = canvas.u, canvas.v
+def paint_ears(canvas: Canvas, face: Face) -> None:
+    """Both ears, in front of the neck and behind the head."""
     for side in (-1, 1):
         turned = -side * face.yaw  # an ear hides on the side that the face turns to
         at = (side * (0.71 + 0.1 * min(turned, 0) - 0.25 * max(turned, 0)), 0.1 - 0.4 * face.pitch)
@@ -27,6 +25,12 @@ def paint_head(canvas: Canvas, face: Face) -> None:
         near.paint(inner, face.skin * 0.75, softness=0.05)
         near.line(np.abs(inner) - 0.01)
 
+
+def paint_head(canvas: Canvas, face: Face) -> None:
+    """Ears and the bare head with its relief."""
+    canvas = canvas.around((0, 0), (1.05, 1.15))
+    u, v = canvas.u, canvas.v
+    paint_ears(canvas, face)
     outline = face.skull(u, v)
     relief = 0.85 * np.sqrt(np.maximum(1 - (u / 0.82) ** 2 - (v / 1.12) ** 2, 0.03))
     for side in (-1, 1):
@@ -87,18 +91,22 @@ def paint_eye(canvas: Canvas, face: Face, side: int, light: Light) -> None:
     crease = stroke(u, v, (-width, -0.02), (width, -0.02), -0.14, 0.012)
     near.paint(crease, face.skin * 0.6, softness=0.035)
     near.line(crease)
+    paint_brow(near, face, side)
 
+
+def paint_brow(canvas: Canvas, face: Face, side: int) -> None:
+    """One eyebrow."""
     inner, outer = face.on_head(side * 0.13, -0.2), face.on_head(side * 0.55, -0.2)
     brow = stroke(
-        near.u,
-        near.v,
+        canvas.u,
+        canvas.v,
         (inner[0], inner[1] + face.brow_tilt),
         (outer[0], outer[1] - face.brow_tilt * 0.5),
         -0.05 * side,
         face.brow_weight,
     )
-    near.paint(brow, 0.7 * face.hair + 0.1 * face.skin, softness=0.03, gloss=0.02)
-    near.line(brow)
+    canvas.paint(brow, 0.7 * face.hair + 0.1 * face.skin, softness=0.03, gloss=0.02)
+    canvas.line(brow)
 
 
 def paint_nose(canvas: Canvas, face: Face, light: Light) -> None:

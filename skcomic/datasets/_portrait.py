@@ -17,7 +17,7 @@ from skcomic.datasets._canvas import Canvas
 from skcomic.datasets._clothing import paint_body, paint_glasses, paint_hat
 from skcomic.datasets._face import Face, tint
 from skcomic.datasets._features import paint_eye, paint_head, paint_mouth, paint_nose
-from skcomic.datasets._fields import box, ellipse, noise
+from skcomic.datasets._fields import Field, box, ellipse, noise
 from skcomic.datasets._hair import paint_beard, paint_hair
 from skcomic.datasets._rendering import Light, comic, expose, luma, photograph, record, to_image
 
@@ -46,12 +46,8 @@ def paint_backdrop(canvas: Canvas, rng: np.random.Generator) -> None:
         canvas.paint(distance, paint, ink=0.03)
 
 
-def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.Image]:
-    """(photograph, comic) of one face."""
-    # glibc hands fields of this size back to the system one by one, and a quarter of the time
-    # goes into fetching them again. Freeing one large block, never touched, ends that.
-    np.empty(2**24, dtype=np.uint8)
-    face = Face.sample(rng)
+def prepare_canvas(rng: np.random.Generator, size: int) -> tuple[Canvas, Light]:
+    """Empty canvas and the light that falls on it."""
     scale = rng.uniform(0.5, 0.75)
     centre = (rng.uniform(-0.25, 0.25), rng.uniform(-0.2, 0.12))
     sideways, above = rng.uniform(-0.75, 0.75), rng.uniform(-0.65, 0.05)
@@ -64,9 +60,11 @@ def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.I
     # The pen leans on the side away from the lamp.
     leaning = np.clip(1 - 0.4 * (canvas.u * sideways + canvas.v * above), 0.6, 1.5)
     canvas.pressure *= leaning * np.clip(1 + 0.3 * noise(rng, (size, size), 8), 0.35, 1.8)
+    return canvas, light
 
-    paint_backdrop(canvas, rng)
-    backdrop = canvas.colour.copy()
+
+def paint_person(canvas: Canvas, face: Face, light: Light, rng: np.random.Generator) -> None:
+    """Head, shoulders and what the person wears, back to front."""
     paint_hair(canvas, face, rng, behind=True)
     paint_body(canvas, face, rng)
     paint_head(canvas, face)
@@ -82,6 +80,34 @@ def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.I
     if face.hat != "none":
         paint_hat(canvas, face)
 
+
+def expose_alike(photo: Field, drawing: Field, rng: np.random.Generator) -> tuple[Field, Field]:
+    """Give both pictures about the same mean and contrast, whatever the ink.
+
+    Otherwise tone alone would tell them apart. The drawing leads, because its ink should stay
+    black.
+    """
+    grey = luma(drawing)
+    contrast = max(luma(photo).std(), grey.std())
+    mean, deviation = np.clip((grey.mean(), contrast), (0.36, 0.18), (0.6, 0.24))
+    photo, drawing = (
+        expose(picture, float(mean + rng.normal(0, 0.03)), float(deviation + rng.normal(0, 0.015)))
+        for picture in (photo, drawing)
+    )
+    return photo, drawing
+
+
+def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.Image]:
+    """(photograph, comic) of one face."""
+    # glibc hands fields of this size back to the system one by one, and a quarter of the time
+    # goes into fetching them again. Freeing one large block, never touched, ends that.
+    np.empty(2**24, dtype=np.uint8)
+    face = Face.sample(rng)
+    canvas, light = prepare_canvas(rng, size)
+    paint_backdrop(canvas, rng)
+    backdrop = canvas.colour.copy()
+    paint_person(canvas, face, light, rng)
+
     photo = photograph(canvas, backdrop, light, rng, defocus=rng.uniform(0.012, 0.035))
     drawing = comic(
         canvas,
@@ -90,15 +116,7 @@ def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.I
         tones=int(rng.integers(2, 5)),
         pattern=rng.choice(["hatching", "halftone"]),
     )
-    # Both are exposed alike, whatever the ink: tone alone must not tell them apart. The drawing
-    # leads, because its ink should stay black.
-    grey = luma(drawing)
-    contrast = max(luma(photo).std(), grey.std())
-    mean, deviation = np.clip((grey.mean(), contrast), (0.36, 0.18), (0.6, 0.24))
-    photo, drawing = (
-        expose(picture, float(mean + rng.normal(0, 0.03)), float(deviation + rng.normal(0, 0.015)))
-        for picture in (photo, drawing)
-    )
+    photo, drawing = expose_alike(photo, drawing, rng)
     return to_image(record(photo, rng, rng.uniform(0.004, 0.016))), to_image(drawing)
 
 
