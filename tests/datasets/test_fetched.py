@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skcomic.datasets import fetch_comic_faces, fetched
+from skcomic.datasets import _download, _unpacking, fetch_comic_faces, fetched
 
 FACES = "face2comics_v2.0.0_by_Sxela_faces.tar"
 COMICS = "face2comics_v2.0.0_by_Sxela_comics.tar"
@@ -134,7 +134,7 @@ def release(monkeypatch: pytest.MonkeyPatch) -> Iterator[Release]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         monkeypatch.setattr(fetched, "BASE_URL", f"http://127.0.0.1:{server.server_port}")
-        monkeypatch.setattr(fetched, "CHUNK_BYTES", 512)
+        monkeypatch.setattr(_download, "CHUNK_BYTES", 512)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         yield release
         release.over.set()
@@ -155,7 +155,7 @@ def assert_whole(home: Path, release: Release, version: str = "2.0.0") -> None:
     folder = home / f"face2comics_v{version}"
     archives = {"1.0.0": [BOTH], "2.0.0": [FACES, COMICS]}[version]
     assert names(home) == {folder.name} | {f"{name}.sha256" for name in archives}
-    assert names(folder) == {"faces", "comics", fetched.MARKER}
+    assert names(folder) == {"faces", "comics", _unpacking.MARKER}
     for name in archives:
         with tarfile.open(fileobj=io.BytesIO(release.files[name])) as archive:
             for member in archive:
@@ -188,7 +188,7 @@ def test_description_tells_what_is_there(release, tmp_path):
 
 
 def test_marker_and_records_hold_the_hashes(release, tmp_path):
-    marker = json.loads((fetch(tmp_path).data_dir / fetched.MARKER).read_text())
+    marker = json.loads((fetch(tmp_path).data_dir / _unpacking.MARKER).read_text())
     assert marker["images"] == {"faces": 4, "comics": 4}
     assert set(marker["sha256"]) == {FACES, COMICS}
     for name, sha256 in marker["sha256"].items():
@@ -353,7 +353,7 @@ def test_missing_release_is_not_asked_for_again(release, tmp_path):
 
 
 def test_silent_server_is_given_up(release, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetched, "TIMEOUT", (1.0, 0.1))
+    monkeypatch.setattr(_download, "TIMEOUT", (1.0, 0.1))
     release.stalls = True
     with pytest.raises(OSError, match="timed out"):
         fetch(tmp_path, n_retries=2)
@@ -532,7 +532,7 @@ def test_two_images_of_one_name_are_an_error(release, tmp_path):
 
 
 def test_interrupted_unpacking_is_not_taken_for_complete(release, tmp_path, monkeypatch):
-    copy, copied = fetched.shutil.copyfileobj, []
+    copy, copied = _unpacking.shutil.copyfileobj, []
 
     def interrupted_copy(*files):
         copied.append(copy(*files))
@@ -540,7 +540,7 @@ def test_interrupted_unpacking_is_not_taken_for_complete(release, tmp_path, monk
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetched.shutil, "copyfileobj", interrupted_copy)
+        patch.setattr(_unpacking.shutil, "copyfileobj", interrupted_copy)
         with pytest.raises(KeyboardInterrupt):
             fetch(tmp_path)
     assert names(tmp_path) == {FACES, COMICS}
@@ -551,11 +551,11 @@ def test_interrupted_unpacking_is_not_taken_for_complete(release, tmp_path, monk
 
 
 def lose_marker(folder: Path) -> None:
-    (folder / fetched.MARKER).unlink()
+    (folder / _unpacking.MARKER).unlink()
 
 
 def empty_marker(folder: Path) -> None:
-    (folder / fetched.MARKER).write_text("")
+    (folder / _unpacking.MARKER).write_text("")
 
 
 def lose_image(folder: Path) -> None:

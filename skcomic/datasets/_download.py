@@ -1,0 +1,148 @@
+"""Downloading a file, which resumes where it was interrupted."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from skcomic._files import write_file
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+CHUNK_BYTES = 2**16
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes
+WORTH_ANOTHER_TRY = {408, 416, 429}  # of the answers that blame the request
+
+
+def download(url: str, path: Path, n_retries: int, delay: float) -> None:
+    try:
+        import pooch  # noqa: F401
+        import requests
+        import rich  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'to download data sets install pooch: pip install "skcomic[study]" ({error})'
+        ) from error
+
+    part = path.with_name(f"{path.name}.part")
+    for attempt in range(1, n_retries + 1):
+        try:
+            _download_rest(url, part)
+            break
+        except requests.RequestException as error:
+            status = 0 if error.response is None else error.response.status_code
+            hopeless = 400 <= status < 500 and status not in WORTH_ANOTHER_TRY
+            if hopeless or attempt == n_retries:
+                raise OSError(
+                    f"could not download {url} (try {attempt} of {n_retries}: {error}); check "
+                    "the connection and run again, which goes on where this stopped, or put the "
+                    f"archive by hand at {path}"
+                ) from error
+        time.sleep(delay)
+    part.replace(path)
+
+
+def _download_rest(url: str, part: Path) -> None:
+    """Append to `part` the bytes that it lacks, once; it keeps what came if that fails."""
+    import pooch
+    import requests
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # The server's mark of the archive that the part is of: no other one is appended to it.
+    mark = part.with_suffix(".etag")
+    with (
+        named_errors(part),
+        part.open("ab") as file,
+        Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress,
+    ):
+        start = file.tell()
+        bar = progress.add_task(part.stem, total=None)
+        answers: list[requests.Response] = []
+
+        def prepare_file(answer: requests.Response, **_: Any) -> None:
+            answers.append(answer)
+            continues = answer.status_code == 206 and _range(answer)[0] == start
+            if answer.status_code in {200, 206, 416} and not continues:
+                file.seek(0)
+                file.truncate()
+            if answer.status_code == 200:
+                write_file(mark, answer.headers.get("ETag", ""))
+            if answer.status_code == 206 and not continues:
+                raise requests.ConnectionError("the server sent another part than asked for")
+            progress.update(bar, total=_total(answer))
+
+        headers = {"Accept-Encoding": "identity"}  # or lengths would be of compressed bytes
+        if start:
+            headers["Range"] = f"bytes={start}-"
+            if mark.exists() and (etag := mark.read_text()):
+                headers["If-Range"] = etag
+        download = pooch.HTTPDownloader(
+            progressbar=_PoochBar(progress, bar, file),
+            chunk_size=CHUNK_BYTES,
+            timeout=TIMEOUT,
+            headers=headers,
+            hooks={"response": prepare_file},
+        )
+        try:
+            download(url, file, None)
+        finally:
+            for answer in answers:
+                answer.close()
+        # Not every version of requests notices that a connection ended early.
+        if (total := _total(answers[-1])) not in {None, file.tell()}:
+            raise requests.ConnectionError(f"got {file.tell()} of {total} bytes")
+    mark.unlink(missing_ok=True)
+
+
+def _range(answer: Any) -> tuple[int, int] | tuple[None, None]:
+    """(first byte, length of the whole file) as the header Content-Range tells them."""
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
+    return (int(found[1]), int(found[2])) if found else (None, None)
+
+
+def _total(answer: Any) -> int | None:
+    if answer.status_code == 206:
+        return _range(answer)[1]
+    length = answer.headers.get("Content-Length")
+    return int(length) if length else None
+
+
+class _PoochBar:
+    """A bar of rich under the names by which pooch calls one of tqdm.
+
+    It shows the size of the file, because pooch counts from zero when it goes on with one.
+    """
+
+    total = 0  # pooch sets it, to what is still to come
+
+    def __init__(self, progress: Progress, task: TaskID, file: IO[bytes]) -> None:
+        self.progress = progress
+        self.task = task
+        self.file = file
+
+    def update(self, n_bytes: int) -> None:  # noqa: ARG002
+        self.progress.update(self.task, completed=self.file.tell())
+
+    def reset(self) -> None:
+        """Do nothing: pooch calls it only to set the bar to its end."""
+
+    def close(self) -> None:
+        """Do nothing: the bar ends with its `progress`."""
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Add the file to errors such as a full disk, which the system reports without."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
