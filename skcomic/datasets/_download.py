@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 from skcomic._files import write_file
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 CHUNK_BYTES = 2**16
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes
 WORTH_ANOTHER_TRY = {408, 416, 429}  # of the answers that blame the request
 
+# Called with the name of the file, its bytes so far, and its bytes in all if they are known.
+OnProgress = Callable[[str, int, int | None], None]
 
-def download(url: str, path: Path, n_retries: int, delay: float) -> None:
+
+def download(
+    url: str, path: Path, *, n_retries: int, delay: float, on_progress: OnProgress | None = None
+) -> None:
+    """Download a file; a part of it that is on disk is kept, and the rest appended to it."""
     try:
         import pooch  # noqa: F401
         import requests
-        import rich  # noqa: F401
     except ImportError as error:
         raise ImportError(
             f'to download data sets install pooch: pip install "skcomic[study]" ({error})'
@@ -33,7 +34,7 @@ def download(url: str, path: Path, n_retries: int, delay: float) -> None:
     part = path.with_name(f"{path.name}.part")
     for attempt in range(1, n_retries + 1):
         try:
-            _download_rest(url, part)
+            _download_rest(url, part, on_progress)
             break
         except requests.RequestException as error:
             status = 0 if error.response is None else error.response.status_code
@@ -48,22 +49,15 @@ def download(url: str, path: Path, n_retries: int, delay: float) -> None:
     part.replace(path)
 
 
-def _download_rest(url: str, part: Path) -> None:
+def _download_rest(url: str, part: Path, on_progress: OnProgress | None) -> None:
     """Append to `part` the bytes that it lacks, once; it keeps what came if that fails."""
     import pooch
     import requests
-    from rich.console import Console
-    from rich.progress import Progress
 
     # The server's mark of the archive that the part is of: no other one is appended to it.
     mark = part.with_suffix(".etag")
-    with (
-        named_errors(part),
-        part.open("ab") as file,
-        Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress,
-    ):
+    with named_errors(part), part.open("ab") as file:
         start = file.tell()
-        bar = progress.add_task(part.stem, total=None)
         answers: list[requests.Response] = []
 
         def prepare_file(answer: requests.Response, **_: Any) -> None:
@@ -76,22 +70,27 @@ def _download_rest(url: str, part: Path) -> None:
                 write_file(mark, answer.headers.get("ETag", ""))
             if answer.status_code == 206 and not continues:
                 raise requests.ConnectionError("the server sent another part than asked for")
-            progress.update(bar, total=_total(answer))
+            if answer.status_code in {200, 206}:
+                report()
+
+        def report() -> None:
+            if on_progress is not None:
+                on_progress(part.stem, file.tell(), _total(answers[-1]))
 
         headers = {"Accept-Encoding": "identity"}  # or lengths would be of compressed bytes
         if start:
             headers["Range"] = f"bytes={start}-"
             if mark.exists() and (etag := mark.read_text()):
                 headers["If-Range"] = etag
-        download = pooch.HTTPDownloader(
-            progressbar=_PoochBar(progress, bar, file),
+        fetch = pooch.HTTPDownloader(
+            progressbar=_PoochBar(report),
             chunk_size=CHUNK_BYTES,
             timeout=TIMEOUT,
             headers=headers,
             hooks={"response": prepare_file},
         )
         try:
-            download(url, file, None)
+            fetch(url, file, None)
         finally:
             for answer in answers:
                 answer.close()
@@ -115,26 +114,24 @@ def _total(answer: Any) -> int | None:
 
 
 class _PoochBar:
-    """A bar of rich under the names by which pooch calls one of tqdm.
+    """What pooch takes for a progress bar: it calls a function after each chunk.
 
-    It shows the size of the file, because pooch counts from zero when it goes on with one.
+    The function gets no count, because pooch counts from zero when a download is resumed.
     """
 
-    total = 0  # pooch sets it, to what is still to come
+    total = 0  # pooch sets it to the bytes that are still to come
 
-    def __init__(self, progress: Progress, task: TaskID, file: IO[bytes]) -> None:
-        self.progress = progress
-        self.task = task
-        self.file = file
+    def __init__(self, report: Callable[[], None]) -> None:
+        self.report = report
 
     def update(self, n_bytes: int) -> None:  # noqa: ARG002
-        self.progress.update(self.task, completed=self.file.tell())
+        self.report()
 
     def reset(self) -> None:
         """Do nothing: pooch calls it only to set the bar to its end."""
 
     def close(self) -> None:
-        """Do nothing: the bar ends with its `progress`."""
+        """Do nothing: the last chunk is reported."""
 
 
 @contextmanager

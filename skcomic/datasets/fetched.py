@@ -1,6 +1,7 @@
 """The real and comic faces of face2comics, downloaded once and kept on disk."""
 
 import os
+from collections.abc import Callable
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -49,6 +50,7 @@ https://github.com/Sxela/face2comics
         "download_if_missing": ["boolean"],
         "n_retries": [Interval(Integral, 1, None, closed="left")],
         "delay": [Interval(Real, 0, None, closed="left")],
+        "on_progress": [callable, None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -59,6 +61,7 @@ def fetch_comic_faces(
     download_if_missing: bool = True,
     n_retries: int = 3,
     delay: float = 1.0,
+    on_progress: Callable[[str, int, int | None], None] | None = None,
 ) -> Bunch:
     """Load the paired real and comic faces of face2comics, and download them the first time.
 
@@ -81,6 +84,11 @@ def fetch_comic_faces(
         How often each archive is tried, at least once.
     delay : float, default=1.0
         Seconds between two tries.
+    on_progress : callable or None, default=None
+        Called while an archive is downloaded, once when the server has answered and then after
+        each 64 KiB, as ``on_progress(name, n_bytes, total)``: the name of the archive, how many
+        bytes of it are on disk, and how many it has, None if the server does not say. `n_bytes`
+        starts above 0 for a download that is resumed, and falls to 0 if it starts from scratch.
 
     Returns
     -------
@@ -124,7 +132,13 @@ def fetch_comic_faces(
                 f"download_if_missing=True or put {' and '.join(map(str, missing))} there by hand"
             )
         for archive in missing:
-            download(f"{BASE_URL}/v{version}/{archive.name}", archive, n_retries, delay)
+            download(
+                f"{BASE_URL}/v{version}/{archive.name}",
+                archive,
+                n_retries=n_retries,
+                delay=delay,
+                on_progress=on_progress,
+            )
         unpack_all(archives, data_dir)
     counts = check_complete(data_dir)
     return Bunch(

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import re
+import subprocess
 import sys
 import tarfile
 import threading
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from skcomic import cli
 from skcomic.datasets import _download, _unpacking, fetch_comic_faces, fetched
 
 FACES = "face2comics_v2.0.0_by_Sxela_faces.tar"
@@ -238,6 +240,7 @@ def test_without_pooch_says_what_to_install(release, tmp_path, monkeypatch):
         ({"n_retries": 0}, "n_retries"),
         ({"delay": -1.0}, "delay"),
         ({"download_if_missing": "yes"}, "download_if_missing"),
+        ({"on_progress": "bar"}, "on_progress.*callable"),
     ],
 )
 def test_bad_parameters_are_refused(tmp_path, parameters, message):
@@ -373,7 +376,66 @@ def test_waits_between_tries(release, tmp_path):
     assert time.perf_counter() - start > 0.2
 
 
-def test_shows_progress_on_a_terminal_only(release, tmp_path, monkeypatch):
+def test_progress_is_reported_per_archive(release, tmp_path):
+    reports = []
+    fetch(tmp_path, on_progress=lambda *report: reports.append(report))
+    assert list(dict.fromkeys(name for name, _, _ in reports)) == [FACES, COMICS]
+    for archive in (FACES, COMICS):
+        size = len(release.files[archive])
+        counts = [n_bytes for name, n_bytes, _ in reports if name == archive]
+        assert {total for name, _, total in reports if name == archive} == {size}
+        assert counts[0] == 0
+        assert counts[-1] == size
+        assert counts == sorted(counts)
+        assert set(range(0, size, 512)) <= set(counts)  # after each chunk
+
+
+def test_progress_of_a_resumed_download_starts_where_it_ended(release, tmp_path):
+    reports = []
+    release.cuts = 1
+    fetch(tmp_path, on_progress=lambda *report: reports.append(report))
+    start = int(release.asked[1][1].removeprefix("bytes=").removesuffix("-"))
+    counts = [n_bytes for name, n_bytes, _ in reports if name == FACES]
+    assert counts.count(start) == 2  # the last report of the first try, the first of the second
+    assert counts == sorted(counts)
+    assert {total for name, _, total in reports if name == FACES} == {len(release.files[FACES])}
+
+
+def test_progress_falls_to_zero_if_the_download_starts_from_scratch(release, tmp_path):
+    reports = []
+    release.cuts = 1
+    release.knows_ranges = False
+    fetch(tmp_path, on_progress=lambda *report: reports.append(report))
+    counts = [n_bytes for name, n_bytes, _ in reports if name == FACES]
+    again = counts.index(0, 1)
+    assert counts[again - 1] > 0
+    assert counts[:again] == sorted(counts[:again])
+    assert counts[again:] == sorted(counts[again:])
+    assert counts[-1] == len(release.files[FACES])
+
+
+def test_progress_without_a_known_length(release, tmp_path):
+    reports = []
+    release.says_length = False
+    fetch(tmp_path, on_progress=lambda *report: reports.append(report))
+    assert {total for _, _, total in reports} == {None}
+    assert reports[-1] == (COMICS, len(release.files[COMICS]), None)
+
+
+def test_error_in_on_progress_keeps_the_part(release, tmp_path):
+    def stop(name: str, n_bytes: int, total: int | None) -> None:
+        if n_bytes >= 1024:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(tmp_path, on_progress=stop)
+    assert (tmp_path / f"{FACES}.part").stat().st_size == 1024
+    fetch(tmp_path)
+    assert release.asked[1] == (FACES, "bytes=1024-")
+    assert_whole(tmp_path, release)
+
+
+def test_command_shows_progress_on_a_terminal_only(release, tmp_path, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -384,15 +446,35 @@ def test_shows_progress_on_a_terminal_only(release, tmp_path, monkeypatch):
     release.cuts = 1
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", terminal)
-        fetch(tmp_path / "seen")
+        cli.data.fetch(tmp_path / "seen", delay=0.01)
     assert FACES in terminal.getvalue()
+    assert COMICS in terminal.getvalue()
     assert "100%" in terminal.getvalue()
 
     pipe = io.StringIO()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", pipe)
-        fetch(tmp_path / "unseen")
+        cli.data.fetch(tmp_path / "unseen")
     assert pipe.getvalue() == ""
+    for folder in ("seen", "unseen"):
+        assert_whole(tmp_path / folder, release)
+
+
+def test_fetching_imports_no_rich(release, tmp_path):
+    # An import of rich would fail; scikit-learn tries one and does without.
+    program = f"""if True:
+        import sys
+        sys.modules["rich"] = None
+        from skcomic.datasets import fetched
+        fetched.BASE_URL = {fetched.BASE_URL!r}
+        fetched.fetch_comic_faces(data_home={str(tmp_path)!r})
+        print(sorted(name for name in sys.modules if name.startswith("rich.")))
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (result.stdout, result.stderr) == ("[]\n", "")
+    assert_whole(tmp_path, release)
 
 
 # --- Archives that are not what they should be ----------------------------------------------
