@@ -37,7 +37,7 @@ SEARCHES = {
     "skcomic auto": ["skcomic_way.py", "--precision", "auto"],
     "skcomic halving": ["skcomic_way.py", "--precision", "auto", "--search", "halving"],
 }
-SECONDS_BETWEEN_LOOKS = 0.5  # a look takes 20 ms for each process
+SAMPLING_SECONDS = 0.5  # a look takes 20 ms for each process
 
 
 def prepare(root: Path, folder: Path) -> tuple[Path, str]:
@@ -89,7 +89,7 @@ def run_search(script: str, *arguments: str) -> dict[str, float]:
                     continue  # it ended while we looked
                 cpu[member.pid] = times.user + times.system
             peak = max(peak, memory)
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(SAMPLING_SECONDS)
         wall = time.perf_counter() - start
         out.seek(0)
         errors.seek(0)
@@ -116,7 +116,7 @@ def machine() -> str:
     )
 
 
-def tell(found: dict[str, Any]) -> None:
+def print_tables(found: dict[str, Any]) -> None:
     """Print the tables."""
     print(f"\n{found['machine']}\n{found['images']}\n")
     files = found["files"]
@@ -179,7 +179,7 @@ def main() -> None:
         },
         "rounds": rounds,
     }
-    tell(found)
+    print_tables(found)
     if args.out:
         args.out.write_text(json.dumps(found, indent=1))
 

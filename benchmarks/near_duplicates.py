@@ -59,7 +59,7 @@ def distances(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.bitwise_count(hashes ^ others).sum(axis=-1, dtype=int)
 
 
-def tell_versions(paths: list[str], hashes: np.ndarray) -> None:
+def print_versions(paths: list[str], hashes: np.ndarray) -> None:
     """Print how far each version is from its image."""
     print(f"{'':24} median  90 %  99 %  worst  found")
     full = np.array([examine_image(path, SIZE).raster for path in paths])
@@ -78,7 +78,7 @@ def tell_versions(paths: list[str], hashes: np.ndarray) -> None:
         print(f"{name:24} {'  '.join(f'{q:4.0f}' for q in quantiles)}  {found:5.1f} %")
 
 
-def tell_others(pairs: np.ndarray, hashes: np.ndarray) -> None:
+def print_others(pairs: np.ndarray, hashes: np.ndarray) -> None:
     """Print how near the images of different pairs come."""
     i, j = np.triu_indices(len(hashes), 1)
     bits = distances(hashes[i], hashes[j])
@@ -89,7 +89,7 @@ def tell_others(pairs: np.ndarray, hashes: np.ndarray) -> None:
     print(f"two of one pair: nearest {bits[partners].min()}, median {np.median(bits[partners])}")
 
 
-def tell_time(root: Path) -> None:
+def print_times(root: Path) -> None:
     """Print how long 20,000 hashes take to be compared, and a catalogue to be checked."""
     catalogue = load_catalogue(root)
     many = catalogue.iloc[np.arange(20_000) % len(catalogue)].reset_index(drop=True)
@@ -112,9 +112,9 @@ def main() -> None:
     root = parser.parse_args().root
     catalogue = load_catalogue(root)
     hashes = hash_files(catalogue.path.tolist())
-    tell_versions(catalogue.path.tolist(), hashes)
-    tell_others(catalogue.pair.to_numpy(), hashes)
-    tell_time(root)
+    print_versions(catalogue.path.tolist(), hashes)
+    print_others(catalogue.pair.to_numpy(), hashes)
+    print_times(root)
 
 
 if __name__ == "__main__":

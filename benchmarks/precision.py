@@ -33,9 +33,9 @@ def f_scores(root: Path, size: int, epochs: int, seed: int) -> dict[str, float]:
             vectorize__size=size, classify__precision=precision, classify__random_state=seed,
             classify__epochs=epochs, classify__batch_size=35,
         ).fit(development.path, development.label)  # fmt: skip
-        told = CostScorer(POSITIVE)(pipeline, split.test.path, split.test.label)
-        scores[precision] = told["f_score"]
-        scores[f"{precision} CPU s"] = told["cpu_seconds"]
+        scored = CostScorer(POSITIVE)(pipeline, split.test.path, split.test.label)
+        scores[precision] = scored["f_score"]
+        scores[f"{precision} CPU s"] = scored["cpu_seconds"]
     return scores
 
 

@@ -123,20 +123,20 @@ class Canvas:
         part = window(distance < 2 * ink + self.pixel + softness)
         cover = coverage(distance[part], self.pixel + softness)
 
-        def lay(below: Field, above: Field | float) -> None:
+        def blend(below: Field, above: Field | float) -> None:
             if isinstance(above, np.ndarray) and above.shape[-1] > 1:
                 above = above[..., *part]
             below[..., *part] += cover * (above - below[..., *part])
 
-        lay(self.colour, colour)
-        lay(self.gloss, gloss)
-        lay(self.fibre, fibre)
+        blend(self.colour, colour)
+        blend(self.gloss, gloss)
+        blend(self.fibre, fibre)
         if height is not None:
             slope_y, slope_x = np.gradient(height[part], self.pixel)
             self.slope_x[part] += cover * (slope_x - self.slope_x[part])
             self.slope_y[part] += cover * (slope_y - self.slope_y[part])
-            lay(self.shade, 1.0)
-            lay(self.person, 1.0)
+            blend(self.shade, 1.0)
+            blend(self.person, 1.0)
         if not softness:  # a stain leaves lines legible
             self.ink[part] *= 1 - cover
         if ink:

@@ -13,7 +13,7 @@ from skcomic._files import write_file
 
 CHUNK_BYTES = 2**16
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes
-WORTH_ANOTHER_TRY = {408, 416, 429}  # of the answers that blame the request
+RETRIED_STATUSES = {408, 416, 429}  # of the answers that blame the request
 
 # Called with the name of the file, its bytes so far, and its bytes in all if they are known.
 OnProgress = Callable[[str, int, int | None], None]
@@ -38,8 +38,8 @@ def download(
             break
         except requests.RequestException as error:
             status = 0 if error.response is None else error.response.status_code
-            hopeless = 400 <= status < 500 and status not in WORTH_ANOTHER_TRY
-            if hopeless or attempt == n_retries:
+            is_permanent = 400 <= status < 500 and status not in RETRIED_STATUSES
+            if is_permanent or attempt == n_retries:
                 raise OSError(
                     f"could not download {url} (try {attempt} of {n_retries}: {error}); check "
                     "the connection and run again, which goes on where this stopped, or put the "
@@ -55,61 +55,61 @@ def _download_rest(url: str, part: Path, on_progress: OnProgress | None) -> None
     import requests
 
     # The server's mark of the archive that the part is of: no other one is appended to it.
-    mark = part.with_suffix(".etag")
+    etag_file = part.with_suffix(".etag")
     with named_errors(part), part.open("ab") as file:
         start = file.tell()
-        answers: list[requests.Response] = []
+        responses: list[requests.Response] = []
 
-        def prepare_file(answer: requests.Response, **_: Any) -> None:
-            answers.append(answer)
-            continues = answer.status_code == 206 and _range(answer)[0] == start
-            if answer.status_code in {200, 206, 416} and not continues:
+        def on_response(response: requests.Response, **_: Any) -> None:
+            responses.append(response)
+            resumes = response.status_code == 206 and _range(response)[0] == start
+            if response.status_code in {200, 206, 416} and not resumes:
                 file.seek(0)
                 file.truncate()
-            if answer.status_code == 200:
-                write_file(mark, answer.headers.get("ETag", ""))
-            if answer.status_code == 206 and not continues:
+            if response.status_code == 200:
+                write_file(etag_file, response.headers.get("ETag", ""))
+            if response.status_code == 206 and not resumes:
                 raise requests.ConnectionError("the server sent another part than asked for")
-            if answer.status_code in {200, 206}:
+            if response.status_code in {200, 206}:
                 report()
 
         def report() -> None:
             if on_progress is not None:
-                on_progress(part.stem, file.tell(), _total(answers[-1]))
+                on_progress(part.stem, file.tell(), _total(responses[-1]))
 
         headers = {"Accept-Encoding": "identity"}  # or lengths would be of compressed bytes
         if start:
             headers["Range"] = f"bytes={start}-"
-            if mark.exists() and (etag := mark.read_text()):
+            if etag_file.exists() and (etag := etag_file.read_text()):
                 headers["If-Range"] = etag
-        fetch = pooch.HTTPDownloader(
+        fetch_rest = pooch.HTTPDownloader(
             progressbar=_PoochBar(report),
             chunk_size=CHUNK_BYTES,
             timeout=TIMEOUT,
             headers=headers,
-            hooks={"response": prepare_file},
+            hooks={"response": on_response},
         )
         try:
-            fetch(url, file, None)
+            fetch_rest(url, file, None)
         finally:
-            for answer in answers:
-                answer.close()
+            for response in responses:
+                response.close()
         # Not every version of requests notices that a connection ended early.
-        if (total := _total(answers[-1])) not in {None, file.tell()}:
+        if (total := _total(responses[-1])) not in {None, file.tell()}:
             raise requests.ConnectionError(f"got {file.tell()} of {total} bytes")
-    mark.unlink(missing_ok=True)
+    etag_file.unlink(missing_ok=True)
 
 
-def _range(answer: Any) -> tuple[int, int] | tuple[None, None]:
+def _range(response: Any) -> tuple[int, int] | tuple[None, None]:
     """(first byte, length of the whole file) as the header Content-Range tells them."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
     return (int(found[1]), int(found[2])) if found else (None, None)
 
 
-def _total(answer: Any) -> int | None:
-    if answer.status_code == 206:
-        return _range(answer)[1]
-    length = answer.headers.get("Content-Length")
+def _total(response: Any) -> int | None:
+    if response.status_code == 206:
+        return _range(response)[1]
+    length = response.headers.get("Content-Length")
     return int(length) if length else None
 
 

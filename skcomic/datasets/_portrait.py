@@ -19,7 +19,15 @@ from skcomic.datasets._face import Face, tint
 from skcomic.datasets._features import paint_eye, paint_head, paint_mouth, paint_nose
 from skcomic.datasets._fields import Field, box, ellipse, noise
 from skcomic.datasets._hair import paint_beard, paint_hair
-from skcomic.datasets._rendering import Light, comic, expose, luma, photograph, record, to_image
+from skcomic.datasets._rendering import (
+    Light,
+    add_blur_and_noise,
+    expose,
+    luma,
+    render_comic,
+    render_photograph,
+    to_image,
+)
 
 SUFFIX = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 
@@ -108,8 +116,8 @@ def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.I
     backdrop = canvas.colour.copy()
     paint_person(canvas, face, light, rng)
 
-    photo = photograph(canvas, backdrop, light, rng, defocus=rng.uniform(0.012, 0.035))
-    drawing = comic(
+    photo = render_photograph(canvas, backdrop, light, rng, defocus=rng.uniform(0.012, 0.035))
+    drawing = render_comic(
         canvas,
         light,
         rng,
@@ -117,10 +125,10 @@ def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.I
         pattern=rng.choice(["hatching", "halftone"]),
     )
     photo, drawing = expose_alike(photo, drawing, rng)
-    return to_image(record(photo, rng, rng.uniform(0.004, 0.016))), to_image(drawing)
+    return to_image(add_blur_and_noise(photo, rng, rng.uniform(0.004, 0.016))), to_image(drawing)
 
 
-def write(image: Image.Image, path: Path, file_format: str) -> None:
+def save_image(image: Image.Image, path: Path, file_format: str) -> None:
     """Save a picture, whole or not at all."""
     content = io.BytesIO()
     image.save(content, format=file_format, quality=92)
@@ -135,4 +143,4 @@ def write_pair(folders: tuple[Path, Path], seed: list[int], size: int, file_form
     for image, folder in zip(
         draw_pair(np.random.default_rng([root, number]), size), folders, strict=True
     ):
-        write(image, folder / name, file_format)
+        save_image(image, folder / name, file_format)

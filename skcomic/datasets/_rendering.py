@@ -58,7 +58,7 @@ def lambert(canvas: Canvas, light: Light) -> tuple[Field, Field]:
     return np.maximum(facing, 0) * canvas.shade, fourth * fourth * fourth
 
 
-def photograph(
+def render_photograph(
     canvas: Canvas, backdrop: Field, light: Light, rng: np.random.Generator, defocus: float
 ) -> Field:
     """Develop as a photograph: smooth light, skin and hair in detail, a soft background.
@@ -83,7 +83,7 @@ def photograph(
     return behind + canvas.person * (lit - behind)
 
 
-def record(picture: Field, rng: np.random.Generator, grain: float) -> Field:
+def add_blur_and_noise(picture: Field, rng: np.random.Generator, grain: float) -> Field:
     """Picture through a lens that is not quite sharp, on a sensor that is not quite still."""
     size = picture.shape[-1]
     sharpness = size / 450
@@ -92,7 +92,7 @@ def record(picture: Field, rng: np.random.Generator, grain: float) -> Field:
     return lens
 
 
-def comic(
+def render_comic(
     canvas: Canvas, light: Light, rng: np.random.Generator, tones: int, pattern: str
 ) -> Field:
     """Develop as a drawing: a few flat tones, black ink, hatched or dotted shadows."""

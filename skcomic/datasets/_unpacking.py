@@ -22,7 +22,7 @@ MARKER = "fetched.json"
 
 def unpack_all(archives: dict[Path, str | None], data_dir: Path) -> None:
     """Make `data_dir` of the archives, all at once or not at all, and delete them."""
-    found = {archive: _checked_hash(archive) for archive in archives}
+    found = {archive: _verify_checksum(archive) for archive in archives}
     prefix = f"{data_dir.name}-unpacking-"
     with tempfile.TemporaryDirectory(prefix=prefix, dir=data_dir.parent) as temporary:
         folder = Path(temporary) / data_dir.name
@@ -46,27 +46,27 @@ def unpack_all(archives: dict[Path, str | None], data_dir: Path) -> None:
         hashes = {archive.name: sha256 for archive, sha256 in found.items()}
         write_file(folder / MARKER, json.dumps({"images": counts, "sha256": hashes}, indent=1))
         for archive, sha256 in found.items():
-            write_file(_record(archive), f"{sha256}  {archive.name}\n")
+            write_file(_checksum_path(archive), f"{sha256}  {archive.name}\n")
         folder.replace(data_dir)
     for archive in archives:
         archive.unlink()
 
 
-def _record(archive: Path) -> Path:
+def _checksum_path(archive: Path) -> Path:
     return archive.with_name(f"{archive.name}.sha256")
 
 
-def _checked_hash(archive: Path) -> str:
+def _verify_checksum(archive: Path) -> str:
     """SHA-256 of an archive, which must be that of the first download if there was one."""
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    record = _record(archive)
-    recorded = record.read_text().split() if record.exists() else []
+    checksum_path = _checksum_path(archive)
+    recorded = checksum_path.read_text().split() if checksum_path.exists() else []
     if recorded and recorded[0] != found:
         raise OSError(
             f"{str(archive)!r} is not what was downloaded first: its SHA-256 is {found}, that in "
-            f"{str(record)!r} is {recorded[0]}; delete the archive to download it again, or that "
-            "record if you trust the new one"
+            f"{str(checksum_path)!r} is {recorded[0]}; delete the archive to download it again, "
+            "or that record if you trust the new one"
         )
     return found
 
@@ -80,7 +80,7 @@ def _unpack(archive: Path, only_label: str | None, folder: Path) -> None:
             _check_safe(member, archive)
         for member in members:
             path = PurePosixPath(member.name)
-            label = _label_of(path, only_label)
+            label = _find_label(path, only_label)
             if not member.isreg() or not _is_image(path.name) or label is None:
                 continue
             target = folder / label / path.name
@@ -94,7 +94,7 @@ def _unpack(archive: Path, only_label: str | None, folder: Path) -> None:
                 shutil.copyfileobj(source, file)
 
 
-def _label_of(path: PurePosixPath, only_label: str | None) -> str | None:
+def _find_label(path: PurePosixPath, only_label: str | None) -> str | None:
     """The class that the innermost telling folder names, or else that of the archive."""
     folders = (CLASS_OF_FOLDER.get(folder.lower()) for folder in reversed(path.parent.parts))
     return next(filter(None, folders), only_label)
@@ -130,10 +130,12 @@ def check_complete(data_dir: Path) -> dict[str, int]:
     """Number of images of each class, as they were unpacked; no fewer may be there now."""
     try:
         counts = json.loads((data_dir / MARKER).read_text())["images"]
-        lost = any(len(_images(data_dir / label)) < count for label, count in counts.items())
+        is_complete = all(
+            len(_images(data_dir / label)) >= count for label, count in counts.items()
+        )
     except (FileNotFoundError, ValueError):
-        lost = True
-    if lost:
+        is_complete = False
+    if not is_complete:
         raise OSError(
             f"{str(data_dir)!r} is there, but not all of its images: move or delete it and run "
             "again"

@@ -32,35 +32,35 @@ class Release:
     files: dict[str, bytes]
     cuts: int = 0  # answers that end in the middle
     statuses: list[int] = field(default_factory=list)  # sent instead of the next answers
-    knows_ranges: bool = True
+    supports_ranges: bool = True
     shift: int = 0  # bytes by which a range starts too late
     longest_range: int | None = None
-    says_length: bool = True
-    marks: bool = True  # whether answers have an ETag
+    sends_length: bool = True
+    sends_etag: bool = True  # whether answers have an ETag
     stalls: bool = False
     moved: bool = False  # so that a release leads elsewhere, as those of GitHub do
-    over: threading.Event = field(default_factory=threading.Event)
-    asked: list[tuple[str, str | None]] = field(default_factory=list)  # (file, range)
+    closing: threading.Event = field(default_factory=threading.Event)
+    requested: list[tuple[str, str | None]] = field(default_factory=list)  # (file, range)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         folder, name = handler.path.rsplit("/", 1)
-        wanted = handler.headers.get("Range")
+        byte_range = handler.headers.get("Range")
         if self.moved and folder != "/elsewhere":
             handler.send_response(302)
             handler.send_header("Location", f"/elsewhere/{name}")
             handler.end_headers()
             return
-        self.asked.append((name, wanted))
+        self.requested.append((name, byte_range))
         if self.stalls:
-            self.over.wait(10)
+            self.closing.wait(10)
         if self.statuses or name not in self.files or folder not in FOLDERS:
             handler.send_error(self.statuses.pop(0) if self.statuses else 404)
             return
         body = self.files[name]
         etag = f'"{hashlib.md5(body).hexdigest()}"'
         same = handler.headers.get("If-Range", etag) == etag
-        if wanted and self.knows_ranges and same:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-")) + self.shift
+        if byte_range and self.supports_ranges and same:
+            start = int(byte_range.removeprefix("bytes=").removesuffix("-")) + self.shift
             if start >= len(body):
                 handler.send_error(416)
                 return
@@ -71,9 +71,9 @@ class Release:
         else:
             part = body
             handler.send_response(200)
-        if self.marks:
+        if self.sends_etag:
             handler.send_header("ETag", etag)
-        if self.says_length:
+        if self.sends_length:
             handler.send_header("Content-Length", str(len(part)))
         handler.end_headers()
         cut = self.cuts > 0
@@ -88,14 +88,14 @@ def jpeg(seed: int) -> bytes:
     return file.getvalue()
 
 
-def tar(members: dict[str, bytes], *strange: tarfile.TarInfo) -> bytes:
+def tar(members: dict[str, bytes], *special_members: tarfile.TarInfo) -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as archive:
         for name, content in members.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-        for member in strange:
+        for member in special_members:
             archive.addfile(member)
     return file.getvalue()
 
@@ -127,7 +127,7 @@ def serve(release: Release) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
-            release.over.set()
+            release.closing.set()
             server.shutdown()
             thread.join()
 
@@ -154,7 +154,7 @@ def assert_whole(home: Path, release: Release, version: str = "2.0.0") -> None:
                 assert path.read_bytes() == archive.extractfile(member).read()
 
 
-def strange(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+def special_member(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.type = kind
     member.linkname = target

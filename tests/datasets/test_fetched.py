@@ -28,7 +28,7 @@ def test_catalogue_has_every_image_in_pairs(release, tmp_path, version):
     assert_whole(tmp_path, release, version)
 
 
-def test_description_tells_what_is_there(release, tmp_path):
+def test_description_gives_the_counts(release, tmp_path):
     description = fetch(tmp_path).DESCR
     assert "version 2.0.0\n---" in description
     assert "4 faces and 4 comics, JPEG, 1024 x 1024" in description
@@ -44,13 +44,13 @@ def test_marker_and_records_hold_the_hashes(release, tmp_path):
         assert (tmp_path / f"{name}.sha256").read_text() == f"{sha256}  {name}\n"
 
 
-def test_second_call_asks_for_nothing(release, tmp_path, monkeypatch):
+def test_second_call_requests_nothing(release, tmp_path, monkeypatch):
     first = fetch(tmp_path)
-    release.asked.clear()
+    release.requested.clear()
     monkeypatch.setitem(sys.modules, "pooch", None)
     second = fetch(tmp_path, download_if_missing=False)
     assert second.catalogue.equals(first.catalogue)
-    assert release.asked == []
+    assert release.requested == []
 
 
 def test_default_home_is_that_of_scikit_learn(release, tmp_path, monkeypatch):
@@ -61,7 +61,7 @@ def test_default_home_is_that_of_scikit_learn(release, tmp_path, monkeypatch):
 def test_missing_images_are_an_error_if_download_is_off(release, tmp_path):
     with pytest.raises(OSError, match=r"not found .*, set download_if_missing=True or put .*tar"):
         fetch(tmp_path, download_if_missing=False)
-    assert release.asked == []
+    assert release.requested == []
 
 
 def test_archives_put_by_hand_need_no_network(release, tmp_path, monkeypatch):
@@ -70,7 +70,7 @@ def test_archives_put_by_hand_need_no_network(release, tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(release.files[name])
     fetch(tmp_path, download_if_missing=False)
     assert_whole(tmp_path, release)
-    assert release.asked == []
+    assert release.requested == []
 
 
 def test_without_pooch_says_what_to_install(release, tmp_path, monkeypatch):
@@ -94,26 +94,28 @@ def test_bad_parameters_are_refused(tmp_path, parameters, message):
         fetch(tmp_path, **parameters)
 
 
-def lose_marker(folder: Path) -> None:
+def remove_marker(folder: Path) -> None:
     (folder / _unpacking.MARKER).unlink()
 
 
-def empty_marker(folder: Path) -> None:
+def empty_the_marker(folder: Path) -> None:
     (folder / _unpacking.MARKER).write_text("")
 
 
-def lose_image(folder: Path) -> None:
+def remove_image(folder: Path) -> None:
     (folder / "faces" / "0.jpg").unlink()
 
 
-def lose_class(folder: Path) -> None:
+def rename_class_folder(folder: Path) -> None:
     (folder / "faces").rename(folder.with_name("elsewhere"))
 
 
-@pytest.mark.parametrize("harm", [lose_marker, empty_marker, lose_image, lose_class])
-def test_harmed_folder_is_not_taken_for_complete(release, tmp_path, harm):
+@pytest.mark.parametrize(
+    "damage", [remove_marker, empty_the_marker, remove_image, rename_class_folder]
+)
+def test_damaged_folder_is_not_accepted(release, tmp_path, damage):
     folder = fetch(tmp_path).data_dir
-    harm(folder)
+    damage(folder)
     with pytest.raises(OSError, match=f"{folder}.*not all of its images: move or delete it"):
         fetch(tmp_path)
 
