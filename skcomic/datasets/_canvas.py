@@ -13,7 +13,7 @@ from skcomic.datasets._fields import Field, bump, coverage
 
 
 def window(near: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Rows and columns that hold the marked pixels, and one more all round."""
+    """Rows and columns that contain all True pixels, with a margin of one."""
     rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
     if not rows.size:
         return np.s_[:2, :2]
@@ -25,10 +25,10 @@ def window(near: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 @dataclass
 class Canvas:
-    """Layers of a picture, painted back to front and lit only when it is developed.
+    """Layers of a picture, painted back to front; light is added when it is rendered.
 
     Lengths are in half heights of the head; rows run down. `x`, `y` stay upright around the
-    head's centre, `u`, `v` turn with it. All fields have the shape of the image.
+    head's centre, `u`, `v` rotate with it. All fields have the shape of the image.
     """
 
     x: Field
@@ -38,10 +38,10 @@ class Canvas:
     roll: float  # of the head, in radians
     pixel: float  # width of a pixel
     pressure: Field  # of the pen, around 1
-    colour: Field  # (3, ...), what the light falls on, 0 to 1
+    colour: Field  # (3, ...), of the surface without light, 0 to 1
     slope_x: Field  # of the surface
     slope_y: Field
-    shade: Field  # share of the light that arrives
+    shade: Field  # share of the lamp's light that arrives
     gloss: Field
     fibre: Field  # fine strands for the photograph, around 0
     ink: Field  # coverage by lines of the drawing
@@ -97,7 +97,7 @@ class Canvas:
         return slices[0], slices[1]
 
     def around(self, centre: tuple[float, float], reach: tuple[float, float]) -> Canvas:
-        """Part of this canvas near a point of the head: small shapes cost little there."""
+        """View of this canvas near a point of the head, so that small shapes cost little."""
         part = self.part(centre, reach)
         views: dict[str, Any] = {
             name: value[..., *part] if isinstance(value, np.ndarray) else value
@@ -116,7 +116,7 @@ class Canvas:
         ink: float = 0.0,
         softness: float = 0.0,
     ) -> None:
-        """Cover a shape; without a `height` it is a stain on the surface below.
+        """Fill a shape; without a `height` it keeps the relief of the surface below.
 
         `ink` is half the width of the outline.
         """
@@ -137,18 +137,18 @@ class Canvas:
             self.slope_y[part] += cover * (slope_y - self.slope_y[part])
             blend(self.shade, 1.0)
             blend(self.person, 1.0)
-        if not softness:  # a stain leaves lines legible
+        if not softness:  # a soft edge does not hide lines
             self.ink[part] *= 1 - cover
         if ink:
             edge = np.abs(distance[part]) - ink * self.pressure[part]
             self.ink[part] = np.maximum(self.ink[part], coverage(edge, self.pixel))
 
     def line(self, distance: Field) -> None:
-        """Lay ink that only the drawing shows."""
+        """Add ink, which only the drawing shows."""
         np.maximum(self.ink, coverage(distance, self.pixel), out=self.ink)
 
     def darken(self, amount: Field) -> None:
-        """Take a share of the light away."""
+        """Reduce the lamp's light by a share of it."""
         self.shade *= 1 - amount
 
     def raise_bump(
@@ -159,6 +159,6 @@ class Canvas:
         radii: tuple[float, float],
     ) -> None:
         """Add a hill, or with a negative height a hollow, to a relief of this canvas."""
-        # Nothing of it is left three radii away.
+        # Three radii away it is below 1/8000 of its height.
         part = self.part(centre, (3 * radii[0], 3 * radii[1]))
         relief[part] += height * bump(self.u[part], self.v[part], centre, radii)

@@ -1,4 +1,4 @@
-"""Downloading a file, which resumes where it was interrupted."""
+"""Downloads that resume where they were interrupted."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from skcomic._files import write_file
 
 CHUNK_BYTES = 2**16
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for the next bytes
-RETRIED_STATUSES = {408, 416, 429}  # of the answers that blame the request
+RETRIED_STATUSES = {408, 416, 429}  # of the 4xx ones, which are final otherwise
 
-# Called with the name of the file, its bytes so far, and its bytes in all if they are known.
+# Called with the name of the file, the bytes so far, and the bytes in all if they are known.
 OnProgress = Callable[[str, int, int | None], None]
 
 
 def download(
     url: str, path: Path, *, n_retries: int, delay: float, on_progress: OnProgress | None = None
 ) -> None:
-    """Download a file; a part of it that is on disk is kept, and the rest appended to it."""
+    """Download a file by pooch, or the rest of it where ``{name}.part`` exists."""
     try:
         import pooch  # noqa: F401
         import requests
@@ -42,19 +42,19 @@ def download(
             if is_permanent or attempt == n_retries:
                 raise OSError(
                     f"could not download {url} (try {attempt} of {n_retries}: {error}); check "
-                    "the connection and run again, which goes on where this stopped, or put the "
-                    f"archive by hand at {path}"
+                    "the connection and run again, which resumes the download, or save the file "
+                    f"yourself as {path}"
                 ) from error
         time.sleep(delay)
     part.replace(path)
 
 
 def _download_rest(url: str, part: Path, on_progress: OnProgress | None) -> None:
-    """Append to `part` the bytes that it lacks, once; it keeps what came if that fails."""
+    """Append the missing bytes to `part` in one request; on failure it keeps what was received."""
     import pooch
     import requests
 
-    # The server's mark of the archive that the part is of: no other one is appended to it.
+    # The ETag of the file that the part belongs to, so that no other version is appended to it.
     etag_file = part.with_suffix(".etag")
     with named_errors(part), part.open("ab") as file:
         start = file.tell()
@@ -69,7 +69,9 @@ def _download_rest(url: str, part: Path, on_progress: OnProgress | None) -> None
             if response.status_code == 200:
                 write_file(etag_file, response.headers.get("ETag", ""))
             if response.status_code == 206 and not resumes:
-                raise requests.ConnectionError("the server sent another part than asked for")
+                raise requests.ConnectionError(
+                    "the server sent another range than the requested one"
+                )
             if response.status_code in {200, 206}:
                 report()
 
@@ -77,7 +79,7 @@ def _download_rest(url: str, part: Path, on_progress: OnProgress | None) -> None
             if on_progress is not None:
                 on_progress(part.stem, file.tell(), _total(responses[-1]))
 
-        headers = {"Accept-Encoding": "identity"}  # or lengths would be of compressed bytes
+        headers = {"Accept-Encoding": "identity"}  # so that lengths count the bytes of the file
         if start:
             headers["Range"] = f"bytes={start}-"
             if etag_file.exists() and (etag := etag_file.read_text()):
@@ -94,14 +96,14 @@ def _download_rest(url: str, part: Path, on_progress: OnProgress | None) -> None
         finally:
             for response in responses:
                 response.close()
-        # Not every version of requests notices that a connection ended early.
+        # Not every version of requests raises when a connection ends early.
         if (total := _total(responses[-1])) not in {None, file.tell()}:
             raise requests.ConnectionError(f"got {file.tell()} of {total} bytes")
     etag_file.unlink(missing_ok=True)
 
 
 def _range(response: Any) -> tuple[int, int] | tuple[None, None]:
-    """(first byte, length of the whole file) as the header Content-Range tells them."""
+    """(first byte, length of the whole file) from the header Content-Range."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
     return (int(found[1]), int(found[2])) if found else (None, None)
 
@@ -114,12 +116,12 @@ def _total(response: Any) -> int | None:
 
 
 class _PoochBar:
-    """What pooch takes for a progress bar: it calls a function after each chunk.
+    """The progress bar that pooch expects; it calls a function after each chunk.
 
     The function gets no count, because pooch counts from zero when a download is resumed.
     """
 
-    total = 0  # pooch sets it to the bytes that are still to come
+    total = 0  # set by pooch to the number of remaining bytes
 
     def __init__(self, report: Callable[[], None]) -> None:
         self.report = report
@@ -136,7 +138,7 @@ class _PoochBar:
 
 @contextmanager
 def named_errors(path: Path) -> Iterator[None]:
-    """Add the file to errors such as a full disk, which the system reports without."""
+    """Add the path to an OSError that has none, such as that of a full disk."""
     try:
         yield
     except OSError as error:

@@ -16,7 +16,7 @@ FASHION = ["#8f2f35", "#2f4d7e", "#35664b", "#d8d3c6", "#2b2b33", "#c98f35", "#6
 
 
 def tint(red: float, green: float, blue: float) -> Field:
-    """Colour that spreads over pictures, (3, 1, 1)."""
+    """Colour of shape (3, 1, 1), which broadcasts over pictures."""
     return np.array([red, green, blue], dtype=np.float32).reshape(3, 1, 1)
 
 
@@ -95,7 +95,7 @@ class Face:
         )
 
     def on_head(self, u: float, v: float, depth: float = 0.0) -> tuple[float, float]:
-        """Where a point of the face turns to, `depth` before the skull."""
+        """Position of a point of the face on the turned head, `depth` in front of the skull."""
         towards = math.sqrt(max(0.64 - u * u, 0.0)) + depth
         turned = u * math.cos(self.yaw) + towards * math.sin(self.yaw)
         return turned, v + self.pitch * towards / 0.8

@@ -15,7 +15,7 @@ from skcomic.datasets._rendering import Light
 def paint_ears(canvas: Canvas, face: Face) -> None:
     """Both ears, in front of the neck and behind the head."""
     for side in (-1, 1):
-        turned = -side * face.yaw  # an ear hides on the side that the face turns to
+        turned = -side * face.yaw  # the ear on the side that the face turns to is hidden
         at = (side * (0.71 + 0.1 * min(turned, 0) - 0.25 * max(turned, 0)), 0.1 - 0.4 * face.pitch)
         width = 0.12 + 0.08 * max(turned, 0.0)
         near = canvas.around(at, (0.3, 0.35))
@@ -27,7 +27,7 @@ def paint_ears(canvas: Canvas, face: Face) -> None:
 
 
 def paint_head(canvas: Canvas, face: Face) -> None:
-    """Ears and the bare head with its relief."""
+    """Ears, and the head without hair, with its relief."""
     canvas = canvas.around((0, 0), (1.05, 1.15))
     u, v = canvas.u, canvas.v
     paint_ears(canvas, face)
@@ -110,7 +110,7 @@ def paint_brow(canvas: Canvas, face: Face, side: int) -> None:
 
 
 def paint_nose(canvas: Canvas, face: Face, light: Light) -> None:
-    """Nostrils, and the one side of the nose that a pen would draw."""
+    """Nostrils, and in ink the side of the nose that is away from the lamp."""
     base = face.on_head(0, 0.44, 0.12)
     near = canvas.around(base, (0.35, 0.6))
     for side in (-1, 1):
@@ -128,7 +128,7 @@ def paint_nose(canvas: Canvas, face: Face, light: Light) -> None:
 
 
 def paint_mouth(canvas: Canvas, face: Face) -> None:
-    """Lips, teeth if they show, and the lines that age draws beside them."""
+    """Lips, the teeth of an open mouth, and the folds of age on both sides."""
     at = face.on_head(0, 0.63, 0.05)
     near = canvas.around(at, (0.5, 0.4))
     u, v = near.u - at[0], near.v - at[1]

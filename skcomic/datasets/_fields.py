@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Field = NDArray[np.floating]  # in fact np.float32 throughout, for speed
+Field = NDArray[np.floating]  # np.float32 in practice, for speed
 
 
 # --- Distance fields ------------------------------------------------------------------------
@@ -21,7 +21,7 @@ Field = NDArray[np.floating]  # in fact np.float32 throughout, for speed
 def ellipse(u: Field, v: Field, centre: tuple[float, float], radii: tuple[float, float]) -> Field:
     """Distance to an ellipse along the axes, to first order near its edge."""
     a, b = ((u - centre[0]) / radii[0]) ** 2, ((v - centre[1]) / radii[1]) ** 2
-    # Plain roots: np.hypot, which guards against overflow, takes several times as long.
+    # np.hypot guards against overflow, and takes several times as long.
     level = np.sqrt(a + b)
     steepness = np.sqrt(a / radii[0] ** 2 + b / radii[1] ** 2)
     return level * (level - 1) / np.maximum(steepness, 1e-4)
@@ -45,7 +45,7 @@ def stroke(
     bow: float,
     width: float,
 ) -> Field:
-    """Distance to a stroke bent sideways by `bow` and thinning out at both ends."""
+    """Distance to a stroke that is bent sideways by `bow` and pointed at both ends."""
     length = math.hypot(end[0] - start[0], end[1] - start[1])
     cos, sin = (end[0] - start[0]) / length, (end[1] - start[1]) / length
     du, dv = u - start[0], v - start[1]
@@ -58,7 +58,7 @@ def stroke(
 
 
 def polygon(u: Field, v: Field, *corners: tuple[float, float]) -> Field:
-    """Distance to a convex polygon, corners clockwise on the page."""
+    """Distance to a convex polygon, corners clockwise in the image."""
     sides = []
     for (u0, v0), (u1, v1) in zip(corners, (*corners[1:], corners[0]), strict=True):
         length = math.hypot(u1 - u0, v1 - v0)
@@ -67,7 +67,7 @@ def polygon(u: Field, v: Field, *corners: tuple[float, float]) -> Field:
 
 
 def smooth_union(a: Field, b: Field, radius: float) -> Field:
-    """Distance to two shapes melted together over `radius`."""
+    """Distance to the union of two shapes, blended over `radius`."""
     overlap = np.maximum(radius - np.abs(a - b), 0)
     return np.minimum(a, b) - overlap * overlap / (4 * radius)
 
@@ -96,7 +96,7 @@ def noise(rng: np.random.Generator, shape: tuple[int, ...], cells: int) -> Field
     height, width = shape
     down = cells * height / width
     coarse = rng.standard_normal((math.ceil(down) + 3, cells + 3), dtype=np.float32)
-    coarse *= 1.3  # makes good what interpolation takes
+    coarse *= 1.3  # interpolation reduces the variance
     margin = 1.5
     image = Image.fromarray(coarse).resize(
         (width, height),
@@ -109,7 +109,7 @@ def noise(rng: np.random.Generator, shape: tuple[int, ...], cells: int) -> Field
 def fibres(
     rng: np.random.Generator, around: Field, along: Field, locks: int
 ) -> tuple[Field, Field]:
-    """Hair at angles `around` the crown and distances `along` it: (fine, in locks)."""
+    """Hair at angles `around` the crown and distances `along` it: (single hairs, locks)."""
     turns, steps = 1024, 128  # powers of two, so that a mask wraps an index
     column = np.floor(around * (turns / (2 * math.pi))).astype(np.intp) & (turns - 1)
     row = np.floor(along * (steps / 4)).astype(np.intp) & (steps - 1)
@@ -125,7 +125,7 @@ def fibres(
 def hatching(
     x: Field, y: Field, angle: float, spacing: float, darkness: Field, pixel: float
 ) -> Field:
-    """Parallel lines that swell with `darkness` (0 to 1)."""
+    """Parallel lines, wider where `darkness` (0 to 1) is larger."""
     phase = (x * math.cos(angle) + y * math.sin(angle)) / spacing
     offset = np.abs(phase - np.floor(phase) - 0.5) * spacing
     return coverage(offset - darkness * spacing / 2 + pixel / 2, pixel)
@@ -134,7 +134,7 @@ def hatching(
 def halftone(
     x: Field, y: Field, angle: float, spacing: float, darkness: Field, pixel: float
 ) -> Field:
-    """Dots on a turned square grid that swell with `darkness` (0 to 1)."""
+    """Dots on a rotated square grid, larger where `darkness` (0 to 1) is larger."""
     cos, sin = math.cos(angle), math.sin(angle)
     p, q = (x * cos + y * sin) / spacing, (y * cos - x * sin) / spacing
     p, q = p - np.rint(p), q - np.rint(q)

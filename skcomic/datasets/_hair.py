@@ -1,4 +1,4 @@
-"""The hair of a head and the beard."""
+"""Hair and beard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from skcomic.datasets._fields import box, ellipse, fibres, noise, ramp, stroke
 
 
 def paint_beard(canvas: Canvas, face: Face, rng: np.random.Generator) -> None:
-    """Hair of the lower face."""
+    """Beard, moustache or stubble."""
     canvas = canvas.around((0, 0.5), (0.9, 0.75))
     u, v = canvas.u, canvas.v
     ragged = 0.018 * noise(rng, u.shape, 40)
@@ -47,7 +47,7 @@ def paint_beard(canvas: Canvas, face: Face, rng: np.random.Generator) -> None:
 
 
 def paint_hair(canvas: Canvas, face: Face, rng: np.random.Generator, *, behind: bool) -> None:
-    """The mass of hair behind the head, or the locks before it."""
+    """The part of the hair behind the head, or the part in front of it."""
     style = face.hair_style
     if style == "bald" or (behind and style not in {"long", "fringe", "curly"}):
         return

@@ -1,6 +1,6 @@
 """The pair of pictures of a face: painted once, rendered twice and saved.
 
-Worker processes import this module, so it stays clear of scikit-learn, which takes seconds.
+Worker processes import this module, so it does not import scikit-learn, which takes seconds.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def prepare_canvas(rng: np.random.Generator, size: int) -> tuple[Canvas, Light]:
         room=rng.uniform(0.34, 0.5) * tint(*rng.uniform(0.9, 1.1, 3)),
     )
     canvas = Canvas.blank(size, centre, scale, roll=rng.uniform(-0.2, 0.2))
-    # The pen leans on the side away from the lamp.
+    # Lines are thicker on the side away from the lamp.
     leaning = np.clip(1 - 0.4 * (canvas.u * sideways + canvas.v * above), 0.6, 1.5)
     canvas.pressure *= leaning * np.clip(1 + 0.3 * noise(rng, (size, size), 8), 0.35, 1.8)
     return canvas, light
@@ -90,10 +90,10 @@ def paint_person(canvas: Canvas, face: Face, light: Light, rng: np.random.Genera
 
 
 def expose_alike(photo: Field, drawing: Field, rng: np.random.Generator) -> tuple[Field, Field]:
-    """Give both pictures about the same mean and contrast, whatever the ink.
+    """Give both pictures about the same mean and contrast.
 
-    Otherwise tone alone would tell them apart. The drawing leads, because its ink should stay
-    black.
+    Otherwise tone alone would separate the classes. The values are those of the drawing where
+    possible, because its ink should stay black.
     """
     grey = luma(drawing)
     contrast = max(luma(photo).std(), grey.std())
@@ -107,8 +107,8 @@ def expose_alike(photo: Field, drawing: Field, rng: np.random.Generator) -> tupl
 
 def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.Image]:
     """(photograph, comic) of one face."""
-    # glibc hands fields of this size back to the system one by one, and a quarter of the time
-    # goes into fetching them again. Freeing one large block, never touched, ends that.
+    # glibc returns each field of this size to the system, and a quarter of the time goes into
+    # requesting them again. Freeing one large block raises its threshold (M_MMAP_THRESHOLD).
     np.empty(2**24, dtype=np.uint8)
     face = Face.sample(rng)
     canvas, light = prepare_canvas(rng, size)
@@ -129,7 +129,7 @@ def draw_pair(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.I
 
 
 def save_image(image: Image.Image, path: Path, file_format: str) -> None:
-    """Save a picture, whole or not at all."""
+    """Save a picture atomically."""
     content = io.BytesIO()
     image.save(content, format=file_format, quality=92)
     write_file(path, content.getvalue(), fsync=False)  # it can be drawn again
@@ -139,7 +139,7 @@ def write_pair(folders: tuple[Path, Path], seed: list[int], size: int, file_form
     """Draw the pair of one seed and save both pictures."""
     root, number = seed
     name = f"pair_{number:04d}{SUFFIX[file_format]}"
-    # A seed of its own makes a pair the same, however many are drawn and by whichever worker.
+    # Seeded by its number, a pair depends neither on how many are drawn nor on the worker.
     for image, folder in zip(
         draw_pair(np.random.default_rng([root, number]), size), folders, strict=True
     ):

@@ -18,7 +18,7 @@ from skcomic.datasets._fields import Field, halftone, hatching, noise, ramp
 
 @dataclass(frozen=True)
 class Light:
-    """A lamp far away and the light of the room, RGB."""
+    """A distant lamp and the light of the room, RGB."""
 
     direction: tuple[float, float, float]  # towards the lamp: right, down, to the viewer
     lamp: Field
@@ -39,7 +39,7 @@ def luma(picture: Field) -> Field:
 
 def expose(picture: Field, mean: float, deviation: float) -> Field:
     """Picture whose grey levels have about this mean and standard deviation."""
-    for _ in range(2):  # the second time makes good what clipping took
+    for _ in range(2):  # clipping changes both, so adjust them a second time
         grey = luma(picture)
         gain = deviation / max(float(grey.std()), 0.02)
         picture = (picture + ((gain - 1) * grey + (mean - gain * float(grey.mean())))).clip(0, 1)
@@ -47,12 +47,12 @@ def expose(picture: Field, mean: float, deviation: float) -> Field:
 
 
 def lambert(canvas: Canvas, light: Light) -> tuple[Field, Field]:
-    """(light that falls on the surface, mirror-like reflection), both 0 to 1."""
+    """(diffuse light on the surface, mirror-like reflection), both 0 to 1."""
     right, down, near = light.direction
     steepness = 1 / np.sqrt(1 + canvas.slope_x**2 + canvas.slope_y**2)
     facing = (near - right * canvas.slope_x - down * canvas.slope_y) * steepness
     reflected = 2 * facing * steepness - near
-    # The twelfth power by squaring: a general power of a field takes far longer.
+    # The twelfth power by multiplication: np.power takes far longer.
     fourth = np.maximum(reflected, 0) ** 2
     fourth *= fourth
     return np.maximum(facing, 0) * canvas.shade, fourth * fourth * fourth
@@ -61,7 +61,7 @@ def lambert(canvas: Canvas, light: Light) -> tuple[Field, Field]:
 def render_photograph(
     canvas: Canvas, backdrop: Field, light: Light, rng: np.random.Generator, defocus: float
 ) -> Field:
-    """Develop as a photograph: smooth light, skin and hair in detail, a soft background.
+    """Render as a photograph: smooth light, detailed skin and hair, a blurred background.
 
     `defocus` is the blur of the background as a share of the image.
     """
@@ -71,11 +71,11 @@ def render_photograph(
     soft = falling * (0.7 + 0.3 * falling)
     surface = canvas.colour * (1 + canvas.fibre + 0.02 * noise(rng, shape, 70))
     lit = surface * (light.room * (0.55 + 0.45 * canvas.shade) + light.lamp * soft)
-    # Light leaks through skin where it grazes: redder there.
+    # Light scatters in skin: redder between light and shadow.
     lit[0] += 0.05 * canvas.colour[0] * (4 * soft * (1 - soft)) ** 2
     lit += (canvas.gloss * mirrored * (1 + 2 * canvas.fibre)) * light.lamp
 
-    # Blurred at half the size, which no one can tell afterwards.
+    # Blurred at half the size, which makes no visible difference.
     far = to_image(backdrop * (1 + 0.03 * noise(rng, shape, 5))).reduce(2)
     blurred = far.filter(ImageFilter.GaussianBlur(defocus * size / 2))
     levels = blurred.resize(shape, Image.Resampling.BICUBIC).split()
@@ -84,7 +84,7 @@ def render_photograph(
 
 
 def add_blur_and_noise(picture: Field, rng: np.random.Generator, grain: float) -> Field:
-    """Picture through a lens that is not quite sharp, on a sensor that is not quite still."""
+    """Picture with the slight blur of a lens and the noise of a sensor, `grain` its deviation."""
     size = picture.shape[-1]
     sharpness = size / 450
     lens = ndimage.gaussian_filter(picture, (0, sharpness, sharpness), truncate=2)
@@ -95,7 +95,7 @@ def add_blur_and_noise(picture: Field, rng: np.random.Generator, grain: float) -
 def render_comic(
     canvas: Canvas, light: Light, rng: np.random.Generator, tones: int, pattern: str
 ) -> Field:
-    """Develop as a drawing: a few flat tones, black ink, hatched or dotted shadows."""
+    """Render as a drawing: a few flat tones, black ink, hatched or dotted shadows."""
     size = canvas.ink.shape[0]
     pixel = canvas.pixel
     falling, _ = lambert(canvas, light)
@@ -115,7 +115,7 @@ def render_comic(
     ink = np.maximum(
         canvas.ink, 0.9 * draw(x, y, angle, rng.uniform(0.045, 0.07) / head, darkness, pixel)
     )
-    # The background gets the same pattern, larger and paler, from one side.
+    # The background gets the same pattern, larger and paler, fading to one side.
     side = rng.uniform(0, 2 * math.pi)
     haze = ramp(-2, 2, x * math.cos(side) + y * math.sin(side)) * (1 - canvas.person)
     screen = draw(x, y, angle, rng.uniform(0.12, 0.17) / head, 0.5 * haze, pixel)

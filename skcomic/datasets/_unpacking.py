@@ -1,4 +1,4 @@
-"""Unpacking the archives of a data set, and checking what is on disk."""
+"""Unpacking of the archives of a data set, and the check that all images are on disk."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from skcomic.images.decoding import EXTENSIONS
 
 CLASS_OF_FOLDER = {"face": "faces", "faces": "faces", "comic": "comics", "comics": "comics"}
 
-# Written last, so that a folder which has it was unpacked to the end.
+# Written last: a folder that contains it was unpacked completely.
 MARKER = "fetched.json"
 
 
 def unpack_all(archives: dict[Path, str | None], data_dir: Path) -> None:
-    """Make `data_dir` of the archives, all at once or not at all, and delete them."""
+    """Unpack the archives into `data_dir`, which appears complete or not at all; delete them."""
     found = {archive: _verify_checksum(archive) for archive in archives}
     prefix = f"{data_dir.name}-unpacking-"
     with tempfile.TemporaryDirectory(prefix=prefix, dir=data_dir.parent) as temporary:
@@ -35,7 +35,7 @@ def unpack_all(archives: dict[Path, str | None], data_dir: Path) -> None:
                 archive.unlink()
                 raise OSError(
                     f"{str(archive)!r} is damaged or cut short, and was deleted: run again to "
-                    "download it anew"
+                    "download it again"
                 ) from error
         counts = {label: len(_images(folder / label)) for label in ("faces", "comics")}
         if not all(counts.values()):
@@ -57,14 +57,14 @@ def _checksum_path(archive: Path) -> Path:
 
 
 def _verify_checksum(archive: Path) -> str:
-    """SHA-256 of an archive, which must be that of the first download if there was one."""
+    """SHA-256 of an archive; raise if another one was recorded at the first download."""
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     checksum_path = _checksum_path(archive)
     recorded = checksum_path.read_text().split() if checksum_path.exists() else []
     if recorded and recorded[0] != found:
         raise OSError(
-            f"{str(archive)!r} is not what was downloaded first: its SHA-256 is {found}, that in "
+            f"{str(archive)!r} differs from the first download: its SHA-256 is {found}, that in "
             f"{str(checksum_path)!r} is {recorded[0]}; delete the archive to download it again, "
             "or that record if you trust the new one"
         )
@@ -89,13 +89,15 @@ def _unpack(archive: Path, only_label: str | None, folder: Path) -> None:
                     f"{str(archive)!r} holds two images for {label}/{path.name}, the second is "
                     f"{member.name!r}; delete it and get it from a source you trust"
                 )
-            source = cast(IO[bytes], tar.extractfile(member))  # None only for other than files
+            source = cast(
+                IO[bytes], tar.extractfile(member)
+            )  # None only for members that are no files
             with source, named_errors(target), target.open("wb") as file:
                 shutil.copyfileobj(source, file)
 
 
 def _find_label(path: PurePosixPath, only_label: str | None) -> str | None:
-    """The class that the innermost telling folder names, or else that of the archive."""
+    """Class named by the innermost folder that names one, or else that of the archive."""
     folders = (CLASS_OF_FOLDER.get(folder.lower()) for folder in reversed(path.parent.parts))
     return next(filter(None, folders), only_label)
 
@@ -103,7 +105,7 @@ def _find_label(path: PurePosixPath, only_label: str | None) -> str | None:
 def _check_end(tar: tarfile.TarFile) -> None:
     """Raise if the block of zeros that ends every archive is missing.
 
-    Without it, an archive that was cut between two members reads like a whole one.
+    Without it, an archive that was cut between two members reads like a complete one.
     """
     stream = cast(IO[bytes], tar.fileobj)
     stream.seek(tar.offset)
@@ -112,10 +114,10 @@ def _check_end(tar: tarfile.TarFile) -> None:
 
 
 def _check_safe(member: tarfile.TarInfo, archive: Path) -> None:
-    """Raise unless a member is a plain file or folder below where it is unpacked."""
+    """Raise unless a member is a plain file or a folder, and stays in the target folder."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
-        fault = "leads out of its folder"
+        fault = "leads out of the target folder"
     elif not (member.isreg() or member.isdir()):
         fault = "is a link or a device"
     else:
@@ -127,7 +129,7 @@ def _check_safe(member: tarfile.TarInfo, archive: Path) -> None:
 
 
 def check_complete(data_dir: Path) -> dict[str, int]:
-    """Number of images of each class, as they were unpacked; no fewer may be there now."""
+    """Number of images of each class when they were unpacked; raise if some are missing now."""
     try:
         counts = json.loads((data_dir / MARKER).read_text())["images"]
         is_complete = all(
@@ -137,8 +139,7 @@ def check_complete(data_dir: Path) -> dict[str, int]:
         is_complete = False
     if not is_complete:
         raise OSError(
-            f"{str(data_dir)!r} is there, but not all of its images: move or delete it and run "
-            "again"
+            f"{str(data_dir)!r} exists, but not all of its images: move or delete it and run again"
         )
     return counts
 
@@ -148,5 +149,5 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _is_image(name: str) -> bool:
-    # macOS puts a hidden file ._7.jpg, which is no image, beside 7.jpg.
+    # macOS adds a hidden file ._7.jpg, which is no image, to 7.jpg.
     return name.lower().endswith(EXTENSIONS) and not name.startswith(".")

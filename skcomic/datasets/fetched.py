@@ -30,7 +30,7 @@ face2comics, version {version}
 ------------------------------
 
 Pairs of a face and the same face as a comic, made by Alex Spirin (Sxela) to train networks that
-turn one into the other. Some pictures show no proper face, and are meant to.
+turn one into the other. Some pictures intentionally show no proper face.
 
 :Images: {faces} faces and {comics} comics, JPEG, {size} x {size} pixels, in the folders faces
     and comics
@@ -63,29 +63,29 @@ def fetch_comic_faces(
     delay: float = 1.0,
     on_progress: Callable[[str, int, int | None], None] | None = None,
 ) -> Bunch:
-    """Load the paired real and comic faces of face2comics, and download them the first time.
+    """Load the paired real and comic faces of face2comics; download them the first time.
 
-    The download goes on where it was interrupted. The archives are deleted once they are
-    unpacked; their SHA-256 is kept beside them, and whatever is downloaded later must match it.
+    An interrupted download is resumed. The archives are deleted after unpacking; their SHA-256
+    is recorded in `data_home`, and a later download must match it.
 
     Parameters
     ----------
     data_home : str, path-like or None, default=None
-        The folder that holds data sets; None is that of scikit-learn,
-        :func:`sklearn.datasets.get_data_home`. The images go to the sub-folder
+        The folder of data sets; None is that of scikit-learn,
+        :func:`sklearn.datasets.get_data_home`. The images are in the sub-folder
         ``face2comics_v{version}``.
     version : {"1.0.0", "2.0.0"}, default="2.0.0"
         The release. Both have 10,000 pairs: 2.0.0 of 1024 x 1024 pixels, in two archives of
-        about 1 GB each; 1.0.0 of 512 x 512 pixels, in one of about 0.7 GB. As much again is
-        needed while they are unpacked.
+        about 1 GB each; 1.0.0 of 512 x 512 pixels, in one of about 0.7 GB. Unpacking needs
+        as much again.
     download_if_missing : bool, default=True
-        If False, nothing is downloaded: what is not on disk is an error.
+        If False, raise an OSError if the images are not on disk.
     n_retries : int, default=3
-        How often each archive is tried, at least once.
+        Number of tries for each archive, at least 1.
     delay : float, default=1.0
         Seconds between two tries.
     on_progress : callable or None, default=None
-        Called while an archive is downloaded, once when the server has answered and then after
+        Called while an archive is downloaded, once when the server has responded and then after
         each 64 KiB, as ``on_progress(name, n_bytes, total)``: the name of the archive, how many
         bytes of it are on disk, and how many it has, None if the server does not say. `n_bytes`
         starts above 0 for a download that is resumed, and falls to 0 if it starts from scratch.
@@ -101,18 +101,18 @@ def fetch_comic_faces(
         data_dir : Path
             The folder with the sub-folders ``faces`` and ``comics``.
         DESCR : str
-            What the data set is.
+            Description of the data set.
 
     Raises
     ------
     ValueError
-        If a parameter is outside its range, or if an archive holds anything but plain files
-        that stay in their folder; nothing of it is unpacked then.
+        If a parameter is outside its range, or if an archive contains anything but plain
+        files that stay in the target folder; nothing of it is unpacked then.
     OSError
         If the images are missing and may not be downloaded, if the download fails, if an
         archive is damaged or is not the one of the first download, or if the disk is full.
     ImportError
-        If there is something to download and pooch is not installed.
+        If something must be downloaded and pooch is not installed.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def fetch_comic_faces(
         if missing and not download_if_missing:
             raise OSError(
                 f"face2comics {version} not found in {str(data_dir)!r}, set "
-                f"download_if_missing=True or put {' and '.join(map(str, missing))} there by hand"
+                f"download_if_missing=True or save {' and '.join(map(str, missing))} yourself"
             )
         for archive in missing:
             download(

@@ -1,4 +1,4 @@
-"""Both releases of the real faces, small, on a server on this machine."""
+"""Small versions of both releases of the real faces, on a local server."""
 
 from collections.abc import Iterator
 

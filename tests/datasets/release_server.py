@@ -1,7 +1,4 @@
-"""Archives of a release, and a server on this machine that holds them.
-
-The server behaves as badly as its settings say.
-"""
+"""Archives of a release, and a local server for them whose failures are set by the tests."""
 
 import hashlib
 import io
@@ -27,18 +24,18 @@ N_PAIRS = 4
 
 @dataclass
 class Release:
-    """What the server holds, how it shall misbehave, and what it was asked for."""
+    """The files of the server, the ways in which it fails, and the requests that it received."""
 
     files: dict[str, bytes]
-    cuts: int = 0  # answers that end in the middle
-    statuses: list[int] = field(default_factory=list)  # sent instead of the next answers
+    cuts: int = 0  # number of responses that end in the middle
+    statuses: list[int] = field(default_factory=list)  # sent instead of the next responses
     supports_ranges: bool = True
-    shift: int = 0  # bytes by which a range starts too late
+    shift: int = 0  # number of bytes by which a range starts too late
     longest_range: int | None = None
     sends_length: bool = True
-    sends_etag: bool = True  # whether answers have an ETag
+    sends_etag: bool = True  # whether responses have an ETag
     stalls: bool = False
-    moved: bool = False  # so that a release leads elsewhere, as those of GitHub do
+    moved: bool = False  # whether requests are redirected, as for GitHub's releases
     closing: threading.Event = field(default_factory=threading.Event)
     requested: list[tuple[str, str | None]] = field(default_factory=list)  # (file, range)
 
@@ -106,7 +103,7 @@ def images(folder: str) -> dict[str, bytes]:
 
 @contextmanager
 def serve(release: Release) -> Iterator[str]:
-    """Answer requests for a release; give the address."""
+    """Serve a release; yield the URL of the server."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -116,10 +113,10 @@ def serve(release: Release) -> Iterator[str]:
             """Keep the tests quiet."""
 
     class Server(ThreadingHTTPServer):
-        daemon_threads = False  # so that closing the server waits for its answers
+        daemon_threads = False  # so that closing the server waits for its responses
 
         def handle_error(self, *args: object) -> None:
-            """A client that has gone is part of the tests."""
+            """Ignore clients that disconnect: the tests do that."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -141,7 +138,7 @@ def names(home: Path) -> set[str]:
 
 
 def assert_whole(home: Path, release: Release, version: str = "2.0.0") -> None:
-    """The images are those of the archives, byte by byte, and nothing else is left."""
+    """The images are those of the archives, byte by byte, and no other file is left."""
     folder = home / f"face2comics_v{version}"
     archives = {"1.0.0": [BOTH], "2.0.0": [FACES, COMICS]}[version]
     assert names(home) == {folder.name} | {f"{name}.sha256" for name in archives}

@@ -1,4 +1,4 @@
-"""The drawn faces: reproducible files, complete pairs, and classes that tone does not tell."""
+"""The drawn faces: reproducible files, complete pairs, and classes that tone does not separate."""
 
 from pathlib import Path
 
@@ -172,7 +172,7 @@ def test_a_full_disk_names_the_file_and_leaves_none(tmp_path: Path, largest_file
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-# --- What the classes share, and what tells them apart --------------------------------------
+# --- What the classes have in common, and what separates them -------------------------------
 
 
 def test_pair_shares_geometry(drawn: Bunch) -> None:

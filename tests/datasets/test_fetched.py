@@ -1,4 +1,4 @@
-"""Fetching as a whole, from a server on this machine."""
+"""Fetching as a whole, from a local server."""
 
 import hashlib
 import io
@@ -59,7 +59,9 @@ def test_default_home_is_that_of_scikit_learn(release, tmp_path, monkeypatch):
 
 
 def test_missing_images_are_an_error_if_download_is_off(release, tmp_path):
-    with pytest.raises(OSError, match=r"not found .*, set download_if_missing=True or put .*tar"):
+    with pytest.raises(
+        OSError, match=r"not found .*, set download_if_missing=True or save .*tar yourself"
+    ):
         fetch(tmp_path, download_if_missing=False)
     assert release.requested == []
 
@@ -146,7 +148,7 @@ def test_command_shows_progress_on_a_terminal_only(release, tmp_path, monkeypatc
 
 
 def test_fetching_imports_no_rich(release, tmp_path):
-    # An import of rich would fail; scikit-learn tries one and does without.
+    # Every import of rich fails; scikit-learn tries one and continues without.
     program = f"""if True:
         import sys
         sys.modules["rich"] = None

@@ -1,4 +1,4 @@
-"""Archives that are not what they should be, a bad disk, and an interruption."""
+"""Unpacking: damaged and malicious archives, a full disk, and interruption."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ def test_changed_archive_is_refused(release, tmp_path):
     first = hashlib.sha256(release.files[FACES]).hexdigest()
     release.files[FACES] = tar(images("other/faces"))
     changed = hashlib.sha256(release.files[FACES]).hexdigest()
-    with pytest.raises(OSError, match="is not what was downloaded first") as raised:
+    with pytest.raises(OSError, match="differs from the first download") as raised:
         fetch(tmp_path)
     for text in (FACES, f"{FACES}.sha256", first, changed, "delete"):
         assert text in str(raised.value)
@@ -166,7 +166,7 @@ def test_interrupted_unpacking_is_not_accepted(release, tmp_path, monkeypatch):
     assert names(tmp_path) == {FACES, COMICS}
     release.requested.clear()
     fetch(tmp_path)
-    assert release.requested == []  # the archives were whole
+    assert release.requested == []  # the archives were complete
     assert_whole(tmp_path, release)
 
 
