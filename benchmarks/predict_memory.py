@@ -1,7 +1,7 @@
 """Peak memory and speed of ``skcomic predict``: ``python benchmarks/predict_memory.py``.
 
-Images are links to few drawn JPEG files, each with a name of its own; the model is trained on
-these for an epoch. Start-up is compared with the import of TensorFlow alone.
+Images are hard links to a few drawn JPEG files, under different names; the model is trained on
+those files for one epoch. Start-up is compared with the import of TensorFlow alone.
 """
 
 import argparse
@@ -30,10 +30,10 @@ def run(*command: object) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=[1_000, 20_000])
-    parser.add_argument("--size", type=int, default=1024, help="of the JPEG files, in pixels")
+    parser.add_argument("--size", type=int, default=1024, help="size of the JPEG files, in pixels")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -63,7 +63,7 @@ def main() -> None:
             n_rows = out.read_bytes().count(b"\n") - 1
             print(
                 f"{n_rows:,} images of {args.size} pixels: peak {peak:.0f} MB, {seconds:.1f} s "
-                f"with start-up, {n_rows / seconds:.0f} images/s"
+                f"including start-up, {n_rows / seconds:.0f} images/s"
             )
 
 
