@@ -1,14 +1,14 @@
-"""Race skcomic against other ways, in one run on one machine, all in turns::
+"""Compare skcomic with other approaches, in turns on one machine::
 
     python benchmarks/compare.py --root DIR [--out FILE.json] [--rounds 3] [--epochs 25]
 
-DIR holds one folder of images per class. Images of less than 1024x1024 pixels are first made that
-large, as JPEG files of about 120 KB, in a temporary folder.
+DIR contains one folder of images per class. Images smaller than 1024x1024 pixels are first
+enlarged to that size, as JPEG files of about 120 KB in a temporary folder.
 
-(a) milliseconds an image of several decoders on one core; (b) the search of the same six nets:
-wall seconds of the whole process with imports, CPU seconds and peak memory (proportional set
-size) of it and all its children, best F-score on the validation images; (c) images a second from
-files to labels. Medians of the rounds; every second round goes the other way round.
+(a) milliseconds per image of several decoders on one core; (b) the search among the same six nets:
+wall seconds of the whole process including imports, CPU seconds and peak memory (proportional set
+size) of it and all its children, best F-score on the validation images; (c) images per second from
+files to labels. Medians of the rounds; every second round runs in reverse order.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from PIL import Image
 from skcomic.images.decoding import EXTENSIONS
 
 SIDE = 1024
-QUALITY = 88  # about 120 KB of a face
+QUALITY = 88  # about 120 KB for a face
 SEARCHES = {
     "report's way": ["report_way.py"],
     "plain scikeras": ["plain_way.py"],
@@ -37,16 +37,16 @@ SEARCHES = {
     "skcomic auto": ["skcomic_way.py", "--precision", "auto"],
     "skcomic halving": ["skcomic_way.py", "--precision", "auto", "--search", "halving"],
 }
-SECONDS_BETWEEN_LOOKS = 0.5  # a look takes 20 ms for each process
+SAMPLING_SECONDS = 0.5  # a sample takes 20 ms per process
 
 
 def prepare(root: Path, folder: Path) -> tuple[Path, str]:
-    """Give a folder of large JPEG files, and say how it was made."""
+    """Return a folder of large JPEG files, and a description of them."""
     paths = sorted(path for path in root.glob("*/*") if path.suffix in EXTENSIONS)
     with Image.open(paths[0]) as image:
         size = image.size
     if min(size) >= SIDE:
-        return root, f"{len(paths)} images as they are, {size[0]}x{size[1]}"
+        return root, f"{len(paths)} unchanged images, {size[0]}x{size[1]}"
     for path in paths:
         target = folder / path.parent.name / f"{path.stem}.jpg"
         target.parent.mkdir(exist_ok=True)
@@ -55,19 +55,19 @@ def prepare(root: Path, folder: Path) -> tuple[Path, str]:
         large.save(target, quality=QUALITY)
     mean = sum(path.stat().st_size for path in folder.glob("*/*")) / len(paths)
     return folder, (
-        f"{len(paths)} images (the first of {size[0]}x{size[1]}) made {SIDE}x{SIDE} by Lanczos, "
-        f"JPEG of {mean / 1000:.0f} KB on average"
+        f"{len(paths)} images (the first {size[0]}x{size[1]}), resized to {SIDE}x{SIDE} by "
+        f"Lanczos, JPEG of {mean / 1000:.0f} KB on average"
     )
 
 
 def run(script: str, *arguments: str) -> Any:
-    """Run one of the scripts in a fresh process; give what it prints."""
+    """Run one of the scripts in a new process; return the JSON that it prints."""
     command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def run_search(script: str, *arguments: str) -> dict[str, float]:
-    """Run a search in a fresh process, and watch it and its children."""
+    """Run a search in a new process, and measure it and its children."""
     command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
@@ -86,10 +86,10 @@ def run_search(script: str, *arguments: str) -> dict[str, float]:
                     times = member.cpu_times()
                     memory += member.memory_full_info().pss
                 except (psutil.NoSuchProcess, psutil.AccessDenied):
-                    continue  # it ended while we looked
+                    continue  # it has ended meanwhile
                 cpu[member.pid] = times.user + times.system
             peak = max(peak, memory)
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(SAMPLING_SECONDS)
         wall = time.perf_counter() - start
         out.seek(0)
         errors.seek(0)
@@ -105,7 +105,7 @@ def run_search(script: str, *arguments: str) -> dict[str, float]:
 
 
 def machine() -> str:
-    """Name the processor, as far as the system tells."""
+    """Name the processor as far as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -116,19 +116,20 @@ def machine() -> str:
     )
 
 
-def tell(found: dict[str, Any]) -> None:
+def print_tables(found: dict[str, Any]) -> None:
     """Print the tables."""
     print(f"\n{found['machine']}\n{found['images']}\n")
     files = found["files"]
     decode = files["decode_ms"]
-    print(f"{'(a) decoding to 64x64, one core':32} {'ms an image':>12}   times the report's way")
+    print(f"{'(a) decoding to 64x64, one core':32} {'ms per image':>12}   speed / report's")
     for name, ms in decode.items():
         print(f"{name:32} {ms:12.3f}   {decode[next(iter(decode))] / ms:.2f}")
     scaled = min(ms for name, ms in decode.items() if "1/8" in name)
     one, two = (files["threads_ms"][n] for n in "12")
-    print(f"skcomic cold has {scaled / decode['skcomic, cold']:.2f} of the fastest's speed")
-    print(f"warm is {decode['skcomic, cold'] / decode['skcomic, warm']:.0f} times cold")
-    print(f"two threads are {one / two:.2f} times one\n")
+    cold, warm = decode["skcomic, cold"], decode["skcomic, warm"]
+    print(f"skcomic, cold: {scaled / cold:.2f} times as fast as the fastest other decoder")
+    print(f"skcomic, warm: {cold / warm:.0f} times as fast as cold")
+    print(f"skcomic, two threads: {one / two:.2f} times as fast as one\n")
     print(
         f"{'(b) the search':18} {'wall s':>8} {'CPU s':>8} {'MB':>8} {'best F':>8}   wall ratios"
     )
@@ -141,8 +142,8 @@ def tell(found: dict[str, Any]) -> None:
         )
     print()
     for key, title in (
-        ("images_per_second", "(c) files to labels, images a second"),
-        ("rows_per_second", "    predict, rows a second"),
+        ("images_per_second", "(c) files to labels, images per second"),
+        ("rows_per_second", "    predict, rows per second"),
     ):
         speeds = files[key]
         first = next(iter(speeds.values()))
@@ -154,7 +155,7 @@ def main() -> None:
     """Run the rounds and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--out", type=Path, help="where to write all figures as JSON")
+    parser.add_argument("--out", type=Path, help="JSON file for all figures")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=25)
     args = parser.parse_args()
@@ -179,7 +180,7 @@ def main() -> None:
         },
         "rounds": rounds,
     }
-    tell(found)
+    print_tables(found)
     if args.out:
         args.out.write_text(json.dumps(found, indent=1))
 

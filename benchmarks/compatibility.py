@@ -1,8 +1,8 @@
-"""scikit-learn's common checks, counted for skcomic's estimators and for the other ways.
+"""Results of scikit-learn's common checks for skcomic's estimators and for other wrappers.
 
     python benchmarks/compatibility.py [--out FILE.json]
 
-The other ways wrap the very same network, each as its documentation tells.
+The other wrappers get the same network, as their documentation describes.
 """
 
 import argparse
@@ -42,9 +42,9 @@ EXPECTED = {
     ConvNetClassifier: {
         "check_estimator_tags_renamed": "scikeras' BaseWrapper still has _more_tags",
         "check_mixin_order": "scikeras' KerasClassifier names BaseEstimator before the mixins",
-        "check_sample_weight_equivalence_on_dense_data": "float32, and other batches",
+        "check_sample_weight_equivalence_on_dense_data": "float32, and different batches",
     },
-    # scikit-learn expects these two of its Pipeline as well.
+    # scikit-learn's own Pipeline fails these two as well.
     Pipeline: {
         "check_dont_overwrite_parameters": "scikit-learn's Pipeline fits its steps in place",
         "check_estimators_overwrite_params": "scikit-learn's Pipeline fits its steps in place",
@@ -54,14 +54,14 @@ EXPECTED = {
 
 def for_scikeras(meta: dict[str, Any]) -> Any:
     model = build_convnet(meta, **NET)
-    # scikeras makes of labels the numbers of their classes.
+    # scikeras encodes labels as integers.
     kind = "binary" if meta["n_classes_"] == 2 else "sparse_categorical"
     model.compile(keras.optimizers.Adam(LEARNING_RATE), f"{kind}_crossentropy")
     return model
 
 
 def for_keras(X: np.ndarray, y: np.ndarray) -> Any:
-    # Keras' own wrapper hands over one column for each class, of two classes as well.
+    # Keras' own wrapper passes one column per class, for two classes too.
     model = build_convnet({"n_features_in_": X.shape[1], "n_classes_": y.shape[1]}, **NET)
     if y.shape[1] == 2:
         softmax = keras.layers.Dense(2, activation="softmax")
@@ -75,7 +75,7 @@ def estimators() -> dict[str, Any]:
     return {
         "ImageVectorizer": ImageVectorizer(),
         "ConvNetClassifier": ConvNetClassifier(**NET, **TRAINING, learning_rate=LEARNING_RATE),
-        # The checks make numbers, which a pipeline from paths cannot take: one from numbers.
+        # The checks generate numbers, so this pipeline takes numbers and not paths.
         "Pipeline with it": make_pipeline(
             StandardScaler(),
             ConvNetClassifier(**NET, **TRAINING, learning_rate=LEARNING_RATE, random_state=0),
@@ -92,7 +92,7 @@ def estimators() -> dict[str, Any]:
 
 
 def check(name: str, estimator: Any) -> list[dict[str, str]]:
-    """Give name, status and first line of the reason of each check."""
+    """Return name, status and first line of the reason of each check."""
     expected = EXPECTED.get(type(estimator), {})
     results = [
         {
@@ -109,19 +109,19 @@ def check(name: str, estimator: Any) -> list[dict[str, str]]:
         check_dataframe_column_names_consistency(name, estimator)
     except SkipTest as error:  # pandas is missing
         return [*results, further | {"status": "skipped", "reason": first_line(error)}]
-    except Exception as error:  # whatever a check raises is its finding
+    except Exception as error:  # any exception of a check is a failure
         return [*results, further | {"status": "failed", "reason": first_line(error)}]
     return [*results, further | {"status": "passed"}]
 
 
 def first_line(error: Exception | None) -> str:
-    # A bare assert has no message, and those of numpy begin with an empty line.
+    # A bare assert has no message, and NumPy's messages begin with an empty line.
     return next(iter(str(error or "").strip().splitlines()), "")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, help="where to write all results as JSON")
+    parser.add_argument("--out", type=Path, help="JSON file for all results")
     out = parser.parse_args().out
     warnings.simplefilter("ignore")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

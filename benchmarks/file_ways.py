@@ -1,9 +1,9 @@
-"""From files to pixels and to labels, by several libraries in turns::
+"""Time from files to pixels and to labels, for several libraries in turns::
 
     python benchmarks/file_ways.py ROOT [--rounds 5] [--size 64]
 
-Prints one JSON object: the median milliseconds an image of each way to decode on one core and of
-skcomic in threads, images a second from files to labels, and rows a second of `predict`.
+Prints one JSON object: the median milliseconds per image of each decoder on one core and of
+skcomic in threads, images per second from files to labels, and rows per second of `predict`.
 """
 
 import argparse
@@ -28,7 +28,7 @@ N_ROWS = 10_000
 
 
 def in_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Time each way once in each round; give the medians in seconds."""
+    """Time each function once in each round; return the medians in seconds."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name, way in ways.items():
@@ -40,7 +40,7 @@ def in_turns(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, fl
 
 
 def decoders(root: Path, paths: list[str], size: int, cache: Path) -> dict[str, Callable]:
-    """All ways to decode, each of all images into grey ones of that size."""
+    """Functions that decode all images to grey ones of that size, one per library."""
     import cv2
     import simplejpeg
     import tensorflow as tf
@@ -99,7 +99,7 @@ def main() -> None:
     cores = os.sched_getaffinity(0)
 
     with tempfile.TemporaryDirectory() as cache:
-        os.sched_setaffinity(0, {min(cores)})  # one core for every library, whatever its threads
+        os.sched_setaffinity(0, {min(cores)})  # one core for every library
         one_core = in_turns(decoders(args.root, paths, args.size, Path(cache)), args.rounds)
         clear_cache(cache)
         os.sched_setaffinity(0, cores)

@@ -1,7 +1,7 @@
-"""How far the perceptual hash of an image moves, and how far apart others are.
+"""How much the perceptual hash of an edited image differs, and how much those of other images.
 
-``python benchmarks/near_duplicates.py --root FOLDER`` prints the figures that the threshold in
-`skcomic.join_duplicates` was chosen by, and the time of comparing 20,000 images.
+``python benchmarks/near_duplicates.py --root FOLDER`` prints the figures from which the threshold
+of `skcomic.join_duplicates` was chosen, and the time to compare 20,000 images.
 """
 
 import argparse
@@ -26,7 +26,7 @@ SIZE = (COMPARED_SIDE, COMPARED_SIDE)
 
 
 def crop(image: Image.Image, share: float) -> Image.Image:
-    """Cut a share off each side, at least a pixel."""
+    """Crop each side by a share, at least by one pixel."""
     across, down = (max(1, round(length * share)) for length in image.size)
     return image.crop((across, down, image.width - across, image.height - down))
 
@@ -50,7 +50,7 @@ VERSIONS = {
 
 
 def hash_files(paths: list[str]) -> np.ndarray:
-    """Hash images as a split does."""
+    """Compute the hashes of images as `split_catalogue` does."""
     return perceptual_hashes(load_rasters(paths, [SIZE], n_jobs=-1)[0])
 
 
@@ -59,8 +59,8 @@ def distances(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.bitwise_count(hashes ^ others).sum(axis=-1, dtype=int)
 
 
-def tell_versions(paths: list[str], hashes: np.ndarray) -> None:
-    """Print how far each version is from its image."""
+def print_versions(paths: list[str], hashes: np.ndarray) -> None:
+    """Print the distance of each edited version from its original."""
     print(f"{'':24} median  90 %  99 %  worst  found")
     full = np.array([examine_image(path, SIZE).raster for path in paths])
     moved = {"decoded in full": distances(hashes, perceptual_hashes(full))}
@@ -78,43 +78,45 @@ def tell_versions(paths: list[str], hashes: np.ndarray) -> None:
         print(f"{name:24} {'  '.join(f'{q:4.0f}' for q in quantiles)}  {found:5.1f} %")
 
 
-def tell_others(pairs: np.ndarray, hashes: np.ndarray) -> None:
-    """Print how near the images of different pairs come."""
+def print_others(pairs: np.ndarray, hashes: np.ndarray) -> None:
+    """Print the distances between images of different pairs."""
     i, j = np.triu_indices(len(hashes), 1)
     bits = distances(hashes[i], hashes[j])
     partners = pairs[i] == pairs[j]
     others = np.sort(bits[~partners])
-    print(f"two of different pairs: {len(others)} comparisons, nearest {others[:8].tolist()},")
+    print(f"different pairs: {len(others)} comparisons, smallest distances {others[:8].tolist()},")
     print(f"  one in 1000 below {np.quantile(others, 0.001):.0f}, median {np.median(others):.0f}")
-    print(f"two of one pair: nearest {bits[partners].min()}, median {np.median(bits[partners])}")
+    print(
+        f"same pair: smallest distance {bits[partners].min()}, median {np.median(bits[partners])}"
+    )
 
 
-def tell_time(root: Path) -> None:
-    """Print how long 20,000 hashes take to be compared, and a catalogue to be checked."""
+def print_times(root: Path) -> None:
+    """Print the time to compare 20,000 hashes, and the speed of checking a catalogue."""
     catalogue = load_catalogue(root)
     many = catalogue.iloc[np.arange(20_000) % len(catalogue)].reset_index(drop=True)
     random = np.random.default_rng(0)
     hashes = random.integers(0, 2**64, (len(many), 4), dtype=np.uint64)
     start = time.perf_counter()
     find_duplicates(many, hashes, np.zeros(len(many), dtype=bool))
-    print(f"20,000 hashes, each with each: {time.perf_counter() - start:.2f} s")
+    print(f"20,000 hashes, all comparisons: {time.perf_counter() - start:.2f} s")
     for n_jobs in (1, 2):
         start = time.perf_counter()
         check_catalogue(catalogue, n_jobs=n_jobs)
         rate = len(catalogue) / (time.perf_counter() - start)
-        print(f"check_catalogue, {n_jobs} threads: {rate:.0f} images a second")
+        print(f"check_catalogue, {n_jobs} threads: {rate:.0f} images per second")
 
 
 def main() -> None:
-    """Print all."""
+    """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True, help="folder of images, by class")
     root = parser.parse_args().root
     catalogue = load_catalogue(root)
     hashes = hash_files(catalogue.path.tolist())
-    tell_versions(catalogue.path.tolist(), hashes)
-    tell_others(catalogue.pair.to_numpy(), hashes)
-    tell_time(root)
+    print_versions(catalogue.path.tolist(), hashes)
+    print_others(catalogue.pair.to_numpy(), hashes)
+    print_times(root)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The search of the same six nets by plain scikeras and scikit-learn, as their guides tell::
+"""The search among the same six nets by scikeras and scikit-learn, as in their guides::
 
     python benchmarks/plain_way.py ROOT [--size 64] [--epochs 25] [--batch-size 50] [--jobs -1]
 
 Pillow in a ``FunctionTransformer``, ``Pipeline(memory=...)``, ``RandomizedSearchCV(n_jobs=-1)``.
-It has skcomic's split, so that both are scored on the same images, and nothing else of skcomic.
+Of skcomic it uses the split alone, so that both are scored on the same images.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from skcomic import load_catalogue, split_catalogue
 
 
 def build(meta: dict[str, Any], first_units: int, pooling: str, n_conv: int) -> Any:
-    """Build the network as the report has it."""
+    """Build the network of the report."""
     import keras
     from keras import layers
 
@@ -41,7 +41,7 @@ def build(meta: dict[str, Any], first_units: int, pooling: str, n_conv: int) -> 
 
 
 def search(root: Path, *, size: int, epochs: int, batch_size: int, jobs: int) -> dict[str, Any]:
-    """Train the six nets side by side."""
+    """Train the six nets in parallel."""
     from scikeras.wrappers import KerasClassifier
 
     split = split_catalogue(load_catalogue(root), random_state=0, duplicates="ignore")

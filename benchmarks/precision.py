@@ -1,10 +1,10 @@
-"""Is a net that was trained in bfloat16 as good as one in float32? Ten seeds of each::
+"""Compare the F-scores of nets trained in bfloat16 and in float32, for ten seeds::
 
     python benchmarks/precision.py --root DIR [--seeds 10] [--size 64] [--epochs 30]
 
-Each seed has a split of its own by pairs, and trains the same net in both precisions on the
-training and validation images. Prints mean and spread of the F-scores on the test images, and
-the paired test of their differences.
+Each seed gives another split by pairs. The same net is trained in both precisions on the
+training and validation images. Prints mean and standard deviation of the F-scores on the test
+images, and a paired t-test of their differences.
 """
 
 import argparse
@@ -33,14 +33,14 @@ def f_scores(root: Path, size: int, epochs: int, seed: int) -> dict[str, float]:
             vectorize__size=size, classify__precision=precision, classify__random_state=seed,
             classify__epochs=epochs, classify__batch_size=35,
         ).fit(development.path, development.label)  # fmt: skip
-        told = CostScorer(POSITIVE)(pipeline, split.test.path, split.test.label)
-        scores[precision] = told["f_score"]
-        scores[f"{precision} CPU s"] = told["cpu_seconds"]
+        scored = CostScorer(POSITIVE)(pipeline, split.test.path, split.test.label)
+        scores[precision] = scored["f_score"]
+        scores[f"{precision} CPU s"] = scored["cpu_seconds"]
     return scores
 
 
 def main() -> None:
-    """Run all seeds, two at a time."""
+    """Run all seeds, one per core at a time."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=10)

@@ -1,7 +1,7 @@
 """Peak memory and speed of ``skcomic predict``: ``python benchmarks/predict_memory.py``.
 
-Images are links to few drawn JPEG files, each with a name of its own; the model is trained on
-these for an epoch. Start-up is compared with the import of TensorFlow alone.
+Images are hard links to a few drawn JPEG files, under different names; the model is trained on
+those files for one epoch. Start-up is compared with the import of TensorFlow alone.
 """
 
 import argparse
@@ -30,15 +30,15 @@ def run(*command: object) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=[1_000, 20_000])
-    parser.add_argument("--size", type=int, default=1024, help="of the JPEG files, in pixels")
+    parser.add_argument("--size", type=int, default=1024, help="size of the JPEG files, in pixels")
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        drawn = make_comic_faces(10, size=asked.size, out_dir=folder / "drawn", random_state=0)
+        drawn = make_comic_faces(10, size=args.size, out_dir=folder / "drawn", random_state=0)
         images = load_catalogue(drawn.data_dir)
         model = make_comic_pipeline(vectorize__size=64, classify__epochs=1)
         save(model.fit(images.path, images.label), folder / "model.skcomic")
@@ -49,10 +49,10 @@ def main() -> None:
         for name, command in starts.items():
             if name == "one image":
                 command = [*command, "--out", folder / "one.csv"]
-            seconds = [run(*command)[0] for _ in range(asked.rounds)]
+            seconds = [run(*command)[0] for _ in range(args.rounds)]
             print(f"{name}: {statistics.median(seconds):.2f} s")
 
-        for count in asked.counts:
+        for count in args.counts:
             many = folder / f"many_{count}"
             many.mkdir()
             for number in range(count):
@@ -62,8 +62,8 @@ def main() -> None:
             seconds, peak = run(*predict, many, "--out", out)
             n_rows = out.read_bytes().count(b"\n") - 1
             print(
-                f"{n_rows:,} images of {asked.size} pixels: peak {peak:.0f} MB, {seconds:.1f} s "
-                f"with start-up, {n_rows / seconds:.0f} images/s"
+                f"{n_rows:,} images of {args.size} pixels: peak {peak:.0f} MB, {seconds:.1f} s "
+                f"including start-up, {n_rows / seconds:.0f} images/s"
             )
 
 

@@ -1,10 +1,10 @@
-"""The report's own way of searching six nets: plain Pillow, numpy, Keras, multiprocessing.
+"""The search among six nets as in the report: Pillow, NumPy, Keras and multiprocessing.
 
 It shares no code with skcomic, so that both can be timed on the same files::
 
     python benchmarks/report_way.py ROOT [--size 64] [--epochs 25] [--batch-size 50] [--jobs 2]
 
-ROOT holds one folder of images per class. Prints one JSON object: seconds of reading and of the
+ROOT contains one folder of images per class. Prints one JSON object: seconds of reading and of the
 search, and each net's precision, recall and F-score on the validation images.
 """
 
@@ -34,7 +34,7 @@ NETS = (
 
 
 class Job(NamedTuple):
-    """One net to train, and on what."""
+    """One net to train, and its data."""
 
     net: tuple[int, str, int]
     size: int
@@ -47,7 +47,7 @@ class Job(NamedTuple):
 
 
 def read_rows(paths: pd.Series, size: int) -> np.ndarray:
-    """Decode every image in full, then grey, resize, flatten and scale it."""
+    """Decode every image in full, convert it to grey, resize, flatten and scale it."""
     rows = []
     for path in paths:
         with Image.open(path) as image:
@@ -56,7 +56,7 @@ def read_rows(paths: pd.Series, size: int) -> np.ndarray:
 
 
 def train(job: Job) -> dict[str, Any]:
-    """Train one net in a worker of its own."""
+    """Train one net in a worker process."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
     from keras import layers
@@ -92,7 +92,7 @@ def train(job: Job) -> dict[str, Any]:
 def search(
     root: Path, *, size: int = 64, epochs: int = 25, batch_size: int = 50, jobs: int = 2
 ) -> dict[str, Any]:
-    """Read the images, split them at random, and train the six nets side by side."""
+    """Read the images, split them at random, and train the six nets in parallel."""
     start = time.perf_counter()
     labels = {str(path): path.parent.name for path in sorted(root.glob("*/*"))}
     frame = pd.DataFrame({"path": labels.keys(), "label": labels.values()})
@@ -101,7 +101,7 @@ def search(
     n_validation = (len(frame) - n_test) // 3
     ends = n_test, n_test + n_validation
     parts = frame[: ends[0]], frame[ends[0] : ends[1]], frame[ends[1] :]
-    # The test images are read too, as in the report, though the search does not need them.
+    # The test images are read too, as in the report, although the search does not use them.
     _, validation_rows, rows = (read_rows(part.path, size) for part in parts)
     _, validation_targets, targets = (
         (part.label == POSITIVE).to_numpy(np.float32) for part in parts

@@ -1,4 +1,4 @@
-"""The search of the same six nets as ``report_way.py``, by skcomic::
+"""The search among the six nets of ``report_way.py`` by skcomic::
 
     python benchmarks/skcomic_way.py ROOT [--precision auto] [--search halving] [--size 64] ...
 
@@ -16,8 +16,8 @@ from skcomic import start_workers
 def find(
     root: Path, *, precision: str, search: str, size: int, epochs: int, batch_size: int, jobs: int
 ) -> dict[str, Any]:
-    """Split the images by pair, decode them once and train the six nets side by side."""
-    start_workers(jobs)  # before this process takes its time to import all the rest
+    """Split the images by pair, decode them once and train the six nets in parallel."""
+    start_workers(jobs)  # first: TensorFlow is imported in all processes at the same time
     import numpy as np
     import pandas as pd
     from report_way import NETS, POSITIVE
@@ -39,7 +39,7 @@ def find(
     names = [f"classify__{name}" for name in ("first_units", "pooling", "n_conv")]
     nets = [dict(zip(names, [[value] for value in net], strict=True)) for net in NETS]
     kind = {"random": BalancedRandomizedSearchCV, "halving": BalancedHalvingSearchCV}[search]
-    with temporary_cache() as cache:  # cold, as for somebody's first search
+    with temporary_cache() as cache:  # empty, as in a first search
         load_rasters(both.path.tolist(), [(size, size)], n_jobs=jobs, cache=cache)
         pipeline = make_comic_pipeline(
             vectorize__size=size, vectorize__cache=cache, classify__epochs=epochs,

@@ -1,4 +1,4 @@
-"""Resolution against time: what each image size costs, and what it is worth."""
+"""Time, memory and F-score of the pipeline at several image sizes."""
 
 import pickle
 import tempfile
@@ -12,19 +12,19 @@ EPOCHS = 15
 
 
 class Resolution:
-    """The pipeline at several sizes, on drawn images that are made once for all of them."""
+    """The pipeline at several sizes, on drawn images that are made once."""
 
     params = (16, 32, 64, 128)
     param_names = ("size",)
     timeout = 600
-    # One repeat of a fit is steady enough, and there are many seconds in each.
+    # A fit takes seconds, so that few repetitions give a stable median.
     number = 1
     repeat = 2
     rounds = 1
     warmup_time = 0
 
     def setup_cache(self) -> Path:
-        """Draw the images; asv runs this once and keeps the folder until all are done."""
+        """Draw the images; asv runs this once for all sizes."""
         folder = Path(tempfile.mkdtemp(prefix="skcomic-bench-"))
         make_comic_faces(N_PAIRS, size=256, out_dir=folder / "images", random_state=0)
         catalogue = load_catalogue(folder / "images")
@@ -35,7 +35,7 @@ class Resolution:
     setup_cache.timeout = 300
 
     def setup(self, folder: Path, size: int) -> None:
-        """Make the pipeline, and the rows that the fits start from."""
+        """Make the pipeline, and the rows for the fits."""
         self.split = pickle.loads((folder / "split.pickle").read_bytes())
         self.pipeline = make_comic_pipeline(
             vectorize__size=size, classify__epochs=EPOCHS, classify__random_state=0
@@ -47,7 +47,7 @@ class Resolution:
         self.pipeline["vectorize"].transform(self.split.train.path)
 
     def time_fit(self, folder: Path, size: int) -> None:
-        """Train on rows that are there already."""
+        """Train on decoded rows."""
         self.pipeline["classify"].fit(self.rows, self.split.train.label)
 
     def peakmem_fit(self, folder: Path, size: int) -> None:

@@ -1,4 +1,4 @@
-"""Each step by itself: import, decode, cold and warm transform, search and predict."""
+"""Time of each step: import, decoding, cold and warm transform, search and prediction."""
 
 import subprocess
 import sys
@@ -25,13 +25,13 @@ N_PAIRS = 60
 
 
 class Import:
-    """What a user waits for before anything happens."""
+    """Time to import the package and its heaviest modules."""
 
     params = ("skcomic", "skcomic.images.vectorizer", "skcomic.nets.convnet")
     param_names = ("module",)
 
     def time_import(self, module: str) -> None:
-        """Start Python and import."""
+        """Start Python and import a module."""
         subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
 
 
@@ -52,7 +52,7 @@ class Files:
     setup_cache.timeout = 300
 
     def setup(self, folder: Path) -> None:
-        """Make the pipeline, its cache warm."""
+        """Make the pipeline, and fill its cache."""
         self.catalogue = load_catalogue(folder)
         self.cache = tempfile.TemporaryDirectory()
         self.paths = self.catalogue.path.tolist()
@@ -104,7 +104,7 @@ class Predict(Files):
 
 
 class Search(Files):
-    """Four nets, side by side."""
+    """A search among four nets."""
 
     params = (BalancedRandomizedSearchCV, BalancedHalvingSearchCV)
     param_names = ("kind",)
@@ -123,14 +123,14 @@ class Search(Files):
         super().teardown(folder)
 
     def run(self) -> None:
-        """Search; pairs stay together."""
+        """Search, with pairs as groups."""
         self.search.fit(self.paths, self.catalogue.label, groups=self.catalogue.pair)
 
     def time_search(self, folder: Path, kind: type) -> None:
-        """Search for a net."""
+        """Run the search."""
         self.run()
 
     def track_f_score(self, folder: Path, kind: type) -> float:
-        """F-score of the net that was chosen, on validation images."""
+        """F-score of the chosen net on validation images."""
         self.run()
         return self.search.cv_results_["mean_test_f_score"][self.search.best_index_]

@@ -1,12 +1,17 @@
 """``skcomic fetch``, ``check`` and ``cache``: images, before and beside a study."""
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE
+from rich.console import Console
 from rich.padding import Padding
+from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
@@ -30,11 +35,33 @@ def fetch(
     with plain_errors():
         from skcomic.datasets import fetch_comic_faces
 
-        faces = fetch_comic_faces(
-            data_home=data_home, version=version, n_retries=retries, delay=delay
-        )
+        with _download_bars() as draw_bar:
+            faces = fetch_comic_faces(
+                data_home=data_home,
+                version=version,
+                n_retries=retries,
+                delay=delay,
+                on_progress=draw_bar,
+            )
         typer.echo(f"{len(faces.catalogue)} images in {faces.data_dir}")
         typer.echo(f"Next: skcomic study {faces.data_dir}")
+
+
+@contextmanager
+def _download_bars() -> Iterator[Callable[[str, int, int | None], None] | None]:
+    """Draw a bar on standard error for each file; None where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    bars: dict[str, TaskID] = {}
+    with Progress(console=Console(stderr=True)) as progress:
+
+        def draw_bar(name: str, n_bytes: int, total: int | None) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=None)
+            progress.update(bars[name], completed=n_bytes, total=total)
+
+        yield draw_bar
 
 
 @app.command()

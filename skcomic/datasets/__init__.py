@@ -1,4 +1,7 @@
-"""Two sets of real and comic faces: drawn here, or fetched."""
+"""Data sets of pairs of a face and its comic: drawn, or downloaded.
+
+Out come files in one folder per class, and a Bunch as from scikit-learn's data sets.
+"""
 
 import lazy_loader
 

@@ -20,7 +20,7 @@ Drawn faces and comics
 {n_pairs} pairs of colour images of {size} x {size} pixels in the folders faces and comics. The
 images of a pair have the same name and show the same head: pose, features, hair, glasses, hat,
 lamp and background. The face is shaded like a photograph, the comic drawn in ink over flat
-tones. No real person is shown, and mean and contrast of an image hardly tell its class.
+tones. No real person is shown, and mean and contrast of an image say little about its class.
 """
 
 
@@ -41,15 +41,16 @@ def make_comic_faces(
     size: int = 256,
     out_dir: str | os.PathLike[str],
     random_state: int | np.random.RandomState | np.random.Generator | None = None,
-    format: str = "JPEG",  # the name that Pillow gives it
+    format: str = "JPEG",  # Pillow's name
     n_jobs: int | None = -1,
 ) -> Bunch:
     """Draw pairs of faces, once like a photograph and once like a comic.
 
-    The two pictures of a pair show the same person in the same pose and under the same lamp,
-    before the same background. The photograph has smooth light, texture, a background out of
+    The two pictures of a pair show the same person in the same pose, under the same lamp and in
+    front of the same background. The photograph has smooth light, texture, a background out of
     focus and sensor noise; the comic has a few flat tones, ink outlines and, mostly, hatched or
-    dotted shadows. Both are exposed alike, so that their tone alone does not tell them apart.
+    dotted shadows. Both have about the same mean and contrast, so that tone alone does not
+    separate the classes.
 
     Parameters
     ----------
@@ -58,11 +59,11 @@ def make_comic_faces(
     size : int, default=256
         Width and height of the pictures in pixels, at least 32.
     out_dir : str or path-like
-        Folder that gets ``faces/pair_0000.jpg``, ``comics/pair_0000.jpg`` and so on. It is
-        made if it does not exist.
+        Folder for ``faces/pair_0000.jpg``, ``comics/pair_0000.jpg`` and so on. It is created
+        if it does not exist.
     random_state : int, RandomState instance, Generator or None, default=None
-        What the faces are drawn from. The same seed gives the same files, and a pair does not
-        depend on how many are drawn.
+        Determines the faces. The same seed gives the same files, and a pair does not depend on
+        how many are drawn.
     format : {"JPEG", "PNG", "WEBP"}, default="JPEG"
         File format.
     n_jobs : int or None, default=-1
@@ -83,7 +84,7 @@ def make_comic_faces(
         n_pairs : int
             Number of pairs.
         DESCR : str
-            What the data set is.
+            Description of the data set.
 
     Raises
     ------
@@ -117,8 +118,8 @@ def make_comic_faces(
         root = int(random_state.integers(2**31))
     else:
         root = int(check_random_state(random_state).randint(2**31, dtype=np.int64))
-    # Processes: the many short array operations of a picture leave threads waiting for the lock
-    # of the interpreter.
+    # Processes, not threads: a picture takes many short array operations, between which threads
+    # would wait for the global interpreter lock.
     Parallel(n_jobs=n_jobs)(
         delayed(write_pair)(folders, [root, number], size, format) for number in range(n_pairs)
     )

@@ -1,4 +1,4 @@
-"""The drawn faces: reproducible files, complete pairs, and classes that tone does not tell."""
+"""The drawn faces: reproducible files, complete pairs, and classes that tone does not separate."""
 
 from pathlib import Path
 
@@ -89,13 +89,13 @@ def test_same_seed_gives_same_bytes(tmp_path: Path) -> None:
     assert len(set(files["first"].values())) == 6
 
 
-@pytest.mark.parametrize("source", [np.random.RandomState, np.random.default_rng])
-def test_random_state_may_be_a_source(tmp_path: Path, source: type) -> None:
+@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
+def test_random_state_may_be_a_generator(tmp_path: Path, kind: type) -> None:
     files = [
         contents(make_comic_faces(1, size=32, out_dir=tmp_path / name, random_state=state))
-        for name, state in (("a", source(5)), ("b", source(5)))
+        for name, state in (("a", kind(5)), ("b", kind(5)))
     ]
-    state = source(5)
+    state = kind(5)
     one, two = (
         contents(make_comic_faces(1, size=32, out_dir=tmp_path / name, random_state=state))
         for name in ("c", "d")
@@ -149,15 +149,15 @@ def test_bad_parameter_is_named(tmp_path: Path, change: dict[str, object], messa
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("taken", ["faces", "comics"])
-def test_files_are_never_overwritten(tmp_path: Path, taken: str) -> None:
-    (tmp_path / taken).mkdir()
-    (tmp_path / taken / "pair_0000.jpg").write_bytes(b"mine")
+@pytest.mark.parametrize("existing", ["faces", "comics"])
+def test_files_are_never_overwritten(tmp_path: Path, existing: str) -> None:
+    (tmp_path / existing).mkdir()
+    (tmp_path / existing / "pair_0000.jpg").write_bytes(b"mine")
 
-    with pytest.raises(FileExistsError, match=f"{taken} already holds files.*another out_dir"):
+    with pytest.raises(FileExistsError, match=f"{existing} already holds files.*another out_dir"):
         make_comic_faces(1, size=32, out_dir=tmp_path, random_state=0)
-    assert [path.name for path in tmp_path.iterdir()] == [taken]
-    assert (tmp_path / taken / "pair_0000.jpg").read_bytes() == b"mine"
+    assert [path.name for path in tmp_path.iterdir()] == [existing]
+    assert (tmp_path / existing / "pair_0000.jpg").read_bytes() == b"mine"
 
 
 def test_empty_folders_are_filled(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_full_disk_names_the_file_and_leaves_none(tmp_path: Path, largest_file
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-# --- What the classes share, and what tells them apart --------------------------------------
+# --- What the classes have in common, and what separates them -------------------------------
 
 
 def test_pair_shares_geometry(drawn: Bunch) -> None:
@@ -194,7 +194,7 @@ def test_pair_shares_geometry(drawn: Bunch) -> None:
     assert np.mean(correlation.argmax(1) == np.arange(N_PAIRS)) > 0.9
 
 
-def test_tone_does_not_tell_the_classes(grey: np.ndarray) -> None:
+def test_tone_does_not_separate_the_classes(grey: np.ndarray) -> None:
     is_comic = np.repeat([1, 0], N_PAIRS)
     pair = np.tile(np.arange(N_PAIRS), 2)
     tone = np.stack([grey.mean((2, 3)), grey.std((2, 3))], axis=-1).reshape(-1, 2)
@@ -208,7 +208,7 @@ def test_tone_does_not_tell_the_classes(grey: np.ndarray) -> None:
         assert max(auc, 1 - auc) < 0.75
 
 
-def test_pixels_tell_the_classes_poorly(grey: np.ndarray) -> None:
+def test_pixels_separate_the_classes_poorly(grey: np.ndarray) -> None:
     is_comic = np.repeat([1, 0], N_PAIRS)
     pair = np.tile(np.arange(N_PAIRS), 2)
     predicted = cross_val_predict(
@@ -221,7 +221,7 @@ def test_pixels_tell_the_classes_poorly(grey: np.ndarray) -> None:
     assert f1_score(is_comic, predicted) < 0.9
 
 
-def test_ink_tells_the_classes(grey: np.ndarray) -> None:
+def test_ink_separates_the_classes(grey: np.ndarray) -> None:
     """Thin dark lines are darker than their neighbours even at 32 pixels."""
     middle, sides = grey[..., 1:-1], (grey[..., :-2] + grey[..., 2:]) / 2
     lines = np.maximum(sides - middle, 0).mean((2, 3))
