@@ -2,7 +2,6 @@
 
 import copy
 import inspect
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from skcomic._estimator import reset_run_parameters
 from skcomic._files import write_file
 from skcomic._version import __version__
 from skcomic.images.decoding import PathLike
@@ -26,9 +26,14 @@ from skcomic.models.archive import (
 from skcomic.models.names import with_current_modules, with_public_names
 from skcomic.models.network_audit import audit_network
 from skcomic.models.pipeline_audit import ALLOWED, audit_pipeline
-
-# What is of one machine, or runs: it is neither saved nor taken from a file.
-_RUN_PARAMETERS = ("cache", "callbacks", "checkpoint_dir", "memory")
+from skcomic.nets.network_files import (
+    is_fitted_classifier,
+    is_network,
+    network_from_bytes,
+    network_to_bytes,
+    optimizer_values,
+    restore_network,
+)
 
 _LIBRARIES = ("scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pillow", "skops")
 _PLAIN = (str, int, float, bool, type(None))
@@ -88,15 +93,10 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
     """
     from sklearn.utils.validation import check_is_fitted
 
-    from skcomic.nets.backend import start_keras
-
-    keras = start_keras()
-    from skcomic.nets.convnet import ConvNetClassifier
-
     name = type(model).__name__
     check_is_fitted(model)
-    networks = [part for part in parts_of(model) if isinstance(part, keras.Model)]
-    nets = [part for part in parts_of(model) if isinstance(part, ConvNetClassifier)]
+    networks = [part for part in parts_of(model) if is_network(part)]
+    nets = [part for part in parts_of(model) if is_fitted_classifier(part)]
     if not networks:
         raise TypeError(
             f"cannot save this {name}: it has no trained ConvNetClassifier in it"
@@ -108,12 +108,12 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
         "saved": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {library: version(library) for library in _LIBRARIES},
         "model": name,
-        **_describe(model, [net for net in nets if hasattr(net, "model_")]),
+        **_describe(model, nets),
         "about": about or {},
     }
     members = {PIPELINE: _dump(model, networks)}
     for number, network in enumerate(networks):
-        members[_member(number)] = _dump_network(network)
+        members[_member(number)] = network_to_bytes(network)
     try:
         audit_pipeline(members[PIPELINE])
         members[PIPELINE] = with_public_names(members[PIPELINE])
@@ -184,54 +184,28 @@ def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
 
 
 def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
-    # In this order: skops looks through all modules that there are, and TensorFlow has thousands.
+    # Its import searches all imported modules: it comes before TensorFlow's, which are thousands.
     import skops.io
-
-    from skcomic.nets.backend import start_keras
-
-    keras = start_keras()
-    from skcomic.nets.convnet import ConvNetClassifier
 
     model = skops.io.loads(pipeline, trusted=list(ALLOWED))
     if not hasattr(model, "predict"):
         raise AuditError(f"it holds a {type(model).__name__}, which is no classifier")
-    networks: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="skcomic-") as folder:
-        for name, content in members.items():
-            file = Path(folder, f"{len(networks)}.keras")
-            file.write_bytes(content)
-            networks[name] = keras.saving.load_model(file, compile=False, safe_mode=True)
+    networks = {name: network_from_bytes(content) for name, content in members.items()}
     wanted = set()
     for part in list(parts_of(model)):
-        _reset_run_parameters(part)
-        if isinstance(part, ConvNetClassifier) and "model_" in vars(part):
+        _prepare_part(part)
+        if is_fitted_classifier(part):
             name = _member(part.model_["network"])
             if name not in networks:
                 raise AuditError(f"it has no member {name!r}")
             wanted.add(name)
-            _give_network(part, networks[name], part.model_["optimizer"])
+            try:
+                restore_network(part, networks[name], part.model_["optimizer"])
+            except ValueError as error:
+                raise AuditError(str(error)) from error
     if unwanted := networks.keys() - wanted:
         raise AuditError(f"nothing in it belongs to its member {sorted(unwanted)[0]!r}")
     return model
-
-
-def _give_network(net: Any, network: Any, optimizer: list[np.ndarray]) -> None:
-    """Hand a classifier its network, ready to be trained further."""
-    from skcomic.nets.state import create_variables
-
-    shape = net.n_features_in_, 1 if net.n_classes_ == 2 else net.n_classes_
-    if (network.input_shape[1], network.output_shape[1]) != shape:
-        raise AuditError(
-            f"its classifier goes from {shape[0]} pixels to {shape[1]}, its network not"
-        )
-    network.compile(**net._get_compile_kwargs())
-    create_variables(network)
-    variables = network.optimizer.variables
-    if [variable.shape for variable in variables] != [value.shape for value in optimizer]:
-        raise AuditError("the state of its optimizer does not fit its network")
-    for variable, value in zip(variables, optimizer, strict=True):
-        variable.assign(value)
-    net.model_ = network
 
 
 def _member(number: int) -> str:
@@ -242,41 +216,17 @@ def _dump(model: Any, networks: list[Any]) -> bytes:
     """Save all but the networks, whose places are taken by their numbers."""
     import skops.io
 
-    from skcomic.nets.backend import start_keras
-
-    keras = start_keras()
-
-    convert = keras.ops.convert_to_numpy
     places = {
-        id(network): {
-            "network": number,
-            "optimizer": [convert(variable) for variable in network.optimizer.variables],
-        }
+        id(network): {"network": number, "optimizer": optimizer_values(network)}
         for number, network in enumerate(networks)
     }
     try:
         without = copy.deepcopy(model, places)
         for part in list(parts_of(without)):
-            _reset_run_parameters(part)
+            _prepare_part(part)
         return skops.io.dumps(without)
     except Exception as error:  # what cannot be copied or saved raises nearly anything
         raise TypeError(f"cannot save this {type(model).__name__}: {error}") from error
-
-
-def _dump_network(network: Any) -> bytes:
-    """Save layers and weights alone: how it is trained is known to its classifier."""
-    from skcomic.nets.backend import start_keras
-
-    keras = start_keras()
-    from skcomic.nets.randomness import seeded
-
-    with seeded(0):
-        bare = keras.Sequential.from_config(network.get_config())
-    bare.set_weights(network.get_weights())
-    with tempfile.TemporaryDirectory(prefix="skcomic-") as folder:
-        file = Path(folder, "network.keras")
-        bare.save(file)
-        return file.read_bytes()
 
 
 def parts_of(model: Any) -> Iterator[Any]:
@@ -299,16 +249,15 @@ def parts_of(model: Any) -> Iterator[Any]:
             waiting += getattr(part, "__dict__", {}).values()
 
 
-def _reset_run_parameters(part: Any) -> None:
+def _prepare_part(part: Any) -> None:
     """Leave out what is of another machine, and give later parameters their defaults."""
     attributes = getattr(part, "__dict__", {})
     if not hasattr(part, "get_params"):
         return
     attributes.pop("_skl_callbacks", None)
+    reset_run_parameters(part)
     for name, parameter in inspect.signature(type(part).__init__).parameters.items():
-        if name in _RUN_PARAMETERS and name in attributes:
-            attributes[name] = None
-        elif name not in attributes and parameter.default is not parameter.empty:
+        if name not in attributes and parameter.default is not parameter.empty:
             attributes[name] = parameter.default
 
 

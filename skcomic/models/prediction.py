@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skcomic.images.decoding import EXTENSIONS, ImageReadError, PathLike
+from skcomic.nets.network_files import is_fitted_classifier, is_network
 
 
 class Prediction(NamedTuple):
@@ -142,18 +143,15 @@ def _split_at_rows(model: Any) -> tuple[Any, Any]:
 
     from skcomic.images.vectorizer import ImageVectorizer
     from skcomic.models.persistence import parts_of
-    from skcomic.nets.backend import import_keras
-
-    keras = import_keras()
 
     while hasattr(model, "best_estimator_"):
         model = model.best_estimator_
-    networks = {id(part): part for part in parts_of(model) if isinstance(part, keras.Model)}
+    networks = {id(part): part for part in parts_of(model) if is_network(part)}
     model = copy.deepcopy(model, networks)
     vectorizers = []
     for part in list(parts_of(model)):
         reads_images = isinstance(part, Pipeline) and isinstance(part[0], ImageVectorizer)
-        if reads_images and hasattr(part[-1], "model_"):
+        if reads_images and is_fitted_classifier(part[-1]):
             vectorizers.append(part[0])
             part.steps[0] = (part.steps[0][0], "passthrough")
     if not vectorizers:
@@ -170,10 +168,8 @@ def _split_at_rows(model: Any) -> tuple[Any, Any]:
 def _predict_batches(
     vectorizer: Any, classifier: Any, paths: Iterator[PathLike], batch_size: int
 ) -> Iterator[Prediction]:
-    from skcomic.nets.convnet import ConvNetClassifier
-
     last = classifier[-1] if hasattr(classifier, "steps") else classifier
-    by_probability = isinstance(last, ConvNetClassifier)
+    by_probability = is_fitted_classifier(last)
     while batch := [os.fsdecode(path) for path in islice(paths, batch_size)]:
         rows, errors = _decode(vectorizer, batch)
         labels: Any = []

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import pickle
 import subprocess
@@ -20,7 +19,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
 
-from skcomic import load, predict_files, render_card, save
+from skcomic import load, predict_files, save
 from skcomic.cli import app
 from skcomic.models.prediction import find_images
 
@@ -216,46 +215,3 @@ def test_a_list_on_standard_input_and_a_closed_pipe(
     assert lines[0].startswith(b"path,label,probability_comics")
     assert lines[1].startswith(odd + b",")
     assert lines[2].startswith(faces.path[0].encode() + b",")
-
-
-def test_a_card_by_hand(file: Path) -> None:
-    program = "import sys; from skcomic.cli import app\n"
-    program += f"try: app(['card', {str(file)!r}])\n"
-    program += "except SystemExit: print({'tensorflow', 'sklearn'} & set(sys.modules))"
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    card, _, loaded = result.stdout.rpartition("\n`")[0], "", result.stdout.splitlines()[-1]
-    assert loaded == "set()"
-    assert result.stdout.startswith("# 4_max_1: a classifier of comics, faces\n")
-    for text in (
-        "12 x 12 grey pixels",
-        "Not known: the file does not say on which images",
-        "Not known: the file does not tell of a test",
-        "skcomic predict model.skcomic FOLDER",
-    ):
-        assert text in result.stdout, card
-
-
-def test_a_card_tells_the_numbers(pipeline: Pipeline, tmp_path: Path) -> None:
-    test = {"net": "4_max_1_12", "n": 40, "precision": 0.9, "recall": 0.9, "f_score": 0.9}
-    about = {
-        "test": test | {"confusion": [[18, 2], [2, 18]]},
-        "baselines": [test | {"net": "Dummy", "precision": 0.5}],
-        "catalogue": {"images": 120, "labels": 2, "pairs": 60},
-        "split": {"train": 53, "validation": 27, "test": 40},
-        "duplicates": {"exact": 3, "near": None, "of_another_class": 0},
-        "quarantine": [{"path": "faces/1.jpg"}],
-        "source": "drawn | <b>by hand</b>\n# not a heading",
-    }
-    save(pipeline, tmp_path / "model", about)
-    card = render_card(tmp_path / "model")
-    assert "| 4_max_1_12 | 0.9000 | 0.9000 | 0.9000 | 0.9000 | 0.7695 to 0.9604 |" in card
-    assert "| Dummy | 0.5000 | 0.9000 | 0.9000 | not known | not known |" in card
-    assert "| comics | 18 | 2 |" in card
-    assert "120 images of 2 classes, 60 pairs" in card
-    assert "* Copies among them: 3; images that look the same as others: not looked for" in card
-    assert "* Left out, since they could not be read: 1 images." in card
-    assert "* source: drawn \\| \\<b\\>by hand\\</b\\> \\# not a heading\n" in card
-    assert "undefined" not in card.lower()
-    assert json.loads(json.dumps(card)) == card
