@@ -2,8 +2,6 @@
 
 import os
 import struct
-import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -17,6 +15,7 @@ import lmdb
 import numpy as np
 
 from skcomic.images.decoding import MAX_PIXELS, PathLike, Resample, decoder_version
+from skcomic.images.integrity import IntegrityMarker, marker_path
 
 #: Bytes that one cache may take; when they are used up, nothing more is kept.
 LIMIT = 8 * 1024**3
@@ -28,15 +27,6 @@ _CHECKSUM = struct.Struct("<I")
 _COUNT = struct.Struct("<Q")
 # A file that was written a moment ago may be written again without another time of change.
 _SETTLED_NANOSECONDS = 100_000_000
-
-# Looks at every page, in a process that may die of a damaged one: the file is mapped into memory.
-_CHECK = """
-import sys, zlib, lmdb
-with lmdb.open(sys.argv[1], subdir=False, readonly=True) as store:
-    with store.begin(buffers=True) as transaction:
-        for key, value in transaction.cursor():
-            zlib.crc32(value)
-"""
 
 
 FileState = tuple[bytes, int, int, int, int]
@@ -98,13 +88,14 @@ class RasterCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._store: Any = None
+        self._marker = IntegrityMarker(folder / _FILE)
         self._is_full = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _check(folder)
-            self._store = lmdb.open(
-                str(folder / _FILE), subdir=False, map_size=LIMIT, readahead=False
-            )
+            with self._marker.opening():
+                self._store = lmdb.open(
+                    str(folder / _FILE), subdir=False, map_size=LIMIT, readahead=False
+                )
             self._store.reader_check()  # readers that were killed hold pages
             self._identity = _identity(folder / _FILE)
         except (OSError, lmdb.Error) as error:
@@ -216,6 +207,19 @@ class RasterCache:
         if self._store is None or self._is_full or not items:
             return
         try:
+            with self._marker.writing():
+                self._is_full = not self._commit(items)
+        except (OSError, lmdb.Error) as error:
+            self._disable(error)
+        if self._is_full:
+            _warn(
+                f"the cache {str(self.folder)!r} is full ({LIMIT / 1e9:.1f} GB): other images "
+                f"are decoded each time; empty it with: skcomic cache clear {self.folder}"
+            )
+
+    def _commit(self, items: list[tuple[bytes, Any]]) -> bool:
+        """Keep all items or none; return whether there was room for them."""
+        try:
             with self._store.begin(write=True) as transaction:
                 for key, value in items:
                     if key == _N_DECODES:
@@ -223,13 +227,8 @@ class RasterCache:
                         value = _COUNT.pack(before + value)
                     transaction.put(key, value)
         except lmdb.MapFullError:
-            self._is_full = True
-            _warn(
-                f"the cache {str(self.folder)!r} is full ({LIMIT / 1e9:.1f} GB): other images "
-                f"are decoded each time; empty it with: skcomic cache clear {self.folder}"
-            )
-        except (OSError, lmdb.Error) as error:
-            self._disable(error)
+            return False
+        return True
 
     def _disable(self, error: Exception) -> None:
         self._store = None
@@ -276,7 +275,7 @@ def cache_info(folder: PathLike) -> dict[str, int]:
     (6, 6)
     """
     folder = _existing(folder)
-    _check(folder)
+    IntegrityMarker(folder / _FILE).check()
     return RasterCache.at(folder).info()
 
 
@@ -300,8 +299,8 @@ def clear_cache(folder: PathLike) -> None:
     FileNotFoundError: there is no cache in 'nowhere'
     """
     folder = _existing(folder)
-    for name in (_FILE, _LOCK_FILE):
-        (folder / name).unlink(missing_ok=True)
+    for file in (folder / _FILE, folder / _LOCK_FILE, marker_path(folder / _FILE)):
+        file.unlink(missing_ok=True)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
@@ -316,18 +315,6 @@ def _existing(folder: PathLike) -> Path:
     if not Path(folder, _FILE).is_file():
         raise FileNotFoundError(f"there is no cache in {os.fspath(folder)!r}")
     return Path(folder)
-
-
-def _check(folder: Path) -> None:
-    """Make sure that no page is damaged: to read such a one could end this process."""
-    file = folder / _FILE
-    if not file.exists() or not file.stat().st_size:
-        return
-    command = [sys.executable, "-c", _CHECK, str(file)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = result.stderr.strip().rpartition("\n")[2] or "pages are missing"
-        raise OSError(f"{str(file)!r} is damaged: {reason}")
 
 
 def _warn(message: str) -> None:

@@ -39,10 +39,10 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
     out, printed = drawn_study
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.suffix != ".jpg"}
     assert names == {
-        ".lock", "cache", "cache/rasters.lmdb", "cache/rasters.lmdb-lock", "candidates.csv",
-        "card.md", "drawn", "drawn/comics", "drawn/faces", "figures", "figures/search.png",
-        "figures/sizes.png", "model.skcomic", "report.html", "settings.json", "sizes.csv",
-        "study.json",
+        ".lock", "cache", "cache/rasters.lmdb", "cache/rasters.lmdb-checked",
+        "cache/rasters.lmdb-lock", "candidates.csv", "card.md", "drawn", "drawn/comics",
+        "drawn/faces", "figures", "figures/search.png", "figures/sizes.png", "model.skcomic",
+        "report.html", "settings.json", "sizes.csv", "study.json",
     }  # fmt: skip
     numbers = json.loads((out / "study.json").read_text())
     assert numbers["catalogue"] == {"images": 24, "labels": 2, "pairs": 12}
