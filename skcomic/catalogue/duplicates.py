@@ -22,14 +22,18 @@ COMPARED_SIDE = 32
 #: What a hash is made of: so many bits, in so many unsigned integers.
 N_BITS, N_WORDS = 256, 4
 
-#: Two images whose hashes differ by no more bits than these look the same.
+#: Two images whose hashes differ by no more bits than these look the same: versions of one real
+#: image differ by fewer in most ways, different ones by 60 or more (table in `join_duplicates`).
 MAX_DISTANCE = 32
 
 # Grey levels (standard deviation) below which a raster has no pattern: the bits of its hash are
-# rounding errors, and a black sheet would look like a white one.
+# rounding errors, and a black sheet would look like a white one. If the contrast of 360 real
+# images is reduced to 2, rounding changes 30 of the 256 bits at most (MAX_DISTANCE is 32); if it
+# is reduced to 1, 52.
 _LEAST_CONTRAST = 2
 
-# Distances that are held at a time: few enough for the cache of a processor.
+# Distances that are held at a time: few enough for the cache of a processor. All 200 million of
+# 20,000 hashes take 1.1 s; in blocks of 2**12 or 2**16 1.5 s, of 2**20 1.0 s, of 2**24 1.4 s.
 _BLOCK = 2**18
 
 _NONE = -1

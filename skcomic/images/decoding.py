@@ -42,7 +42,9 @@ EXTENSIONS = (
 # To be raised whenever this module makes other pixels: caches then forget the former ones.
 _DECODER_VERSION = 2
 
+# Decoded pixels for each pixel of the raster, along a side, that count as "very many" (`_scale`).
 _MIN_RATIO = 8
+# Exif 2.3, table 4, and the turns that its values ask for.
 _ORIENTATION_TAG = 0x0112
 _MAY_TELL_ORIENTATION = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _QUARTER_TURNS = {

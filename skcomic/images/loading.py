@@ -17,7 +17,16 @@ from skcomic.images.decoding import (
     read_rasters,
 )
 
+# Images that are read from the cache, decoded and written to it at a time. A chunk costs a pool of
+# threads and a transaction for each size; a process that is killed loses the decodes of one chunk.
+# 4,096 JPEG files of 64x64 pixels and an empty cache, on two cores: 3.6 s in chunks of 32, 2.3 s
+# of 128, 1.80 s of 512, 1.66 s of 2048, 1.63 s of 8192.
 _CHUNK = 2048
+
+# Parts of a chunk that threads take in turn. Pillow gives up the interpreter lock while it
+# decodes, so threads do scale. A few parts for each thread keep them all busy to the end at little
+# overhead.
+_MAX_BATCHES = 64
 
 
 def load_rasters(
@@ -144,9 +153,7 @@ def _load_chunk(
     rows = np.flatnonzero(missing.any(axis=0))
     if not len(rows):
         return {}
-    # Pillow gives up the interpreter lock while it decodes, so threads do scale. A few batches
-    # for each thread keep them all busy to the end at little overhead.
-    batches = np.array_split(rows, min(len(rows), 64))
+    batches = np.array_split(rows, min(len(rows), _MAX_BATCHES))
     done = Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(
         delayed(_decode)(paths, rasters, batch, missing, rules) for batch in batches
     )
