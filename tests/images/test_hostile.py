@@ -16,6 +16,7 @@ import hostile
 import numpy as np
 import pytest
 from hostile import Case, Failure, Levels
+from image_files import png
 from PIL import Image, ImageFile
 
 from skcomic import ImageReadError, ImageVectorizer, read_raster
@@ -162,7 +163,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hang(
 ) -> None:
     """It may come there between the look at the file and opening it."""
     path, pipe = tmp_path / "image.png", tmp_path / "pipe"
-    path.write_bytes(hostile.png(8, 8))
+    path.write_bytes(png(8, 8))
     os.mkfifo(pipe)
     os_open = os.open
     monkeypatch.setattr(os, "open", lambda name, *args: os_open(pipe, *args))
