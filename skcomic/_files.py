@@ -66,7 +66,7 @@ def atomic_write(path: Path, *, fsync: bool = True) -> Iterator[IO[bytes]]:
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        of_writing = {None, str(temporary)} if temporary else {getattr(error, "filename", None)}
-        if not isinstance(error, OSError) or error.filename not in of_writing:
+        own_names = {None, str(temporary)} if temporary else {getattr(error, "filename", None)}
+        if not isinstance(error, OSError) or error.filename not in own_names:
             raise  # of what the caller does meanwhile
         raise OSError(error.errno, f"cannot write it: {error.strerror}", str(path)) from error

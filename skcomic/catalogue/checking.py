@@ -125,21 +125,23 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
     paths = catalogue.path.tolist()
     batches = np.array_split(np.arange(len(paths)), max(1, len(paths) // _BATCH))
     examined = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-        delayed(_examine)([paths[row] for row in batch]) for batch in batches
+        delayed(_examine_batch)([paths[row] for row in batch]) for batch in batches
     )
-    for batch, (found, batch_hashes, batch_is_read) in zip(batches, examined, strict=True):
+    for batch, (batch_problems, batch_hashes, batch_is_read) in zip(
+        batches, examined, strict=True
+    ):
         hashes[batch], is_read[batch] = batch_hashes, batch_is_read
-        for row, problems_of_file in zip(batch, found, strict=True):
-            problems[row] += problems_of_file
-    for row, problem in _repeated(catalogue, hashes, is_read):
+        for row, file_problems in zip(batch, batch_problems, strict=True):
+            problems[row] += file_problems
+    for row, problem in _list_duplicates(catalogue, hashes, is_read):
         problems[row].append(problem)
-    for row, problem in _incomplete(catalogue):
+    for row, problem in _list_incomplete_pairs(catalogue):
         problems[row].append(problem)
-    listed = [problem for problems_of_file in problems for problem in problems_of_file]
+    listed = [problem for file_problems in problems for problem in file_problems]
     return pd.DataFrame(listed, columns=list(Problem._fields), dtype=str)
 
 
-def _examine(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, np.ndarray]:
+def _examine_batch(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, np.ndarray]:
     """Look at some files: what is wrong with each, its hash, and whether it can be read."""
     rasters = np.zeros((len(paths), COMPARED_SIDE, COMPARED_SIDE), dtype=np.uint8)
     is_read = np.zeros(len(paths), dtype=bool)
@@ -151,11 +153,13 @@ def _examine(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, np.ndar
             problems.append([Problem(*failure) for failure in error.failures])
             continue
         rasters[row], is_read[row] = facts.raster, True
-        problems.append([Problem(path, kind, detail) for kind, detail in _oddities(path, facts)])
+        problems.append(
+            [Problem(path, kind, detail) for kind, detail in _find_anomalies(path, facts)]
+        )
     return problems, perceptual_hashes(rasters), is_read
 
 
-def _oddities(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
+def _find_anomalies(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
     if facts.n_frames > 1:
         yield "animated", f"{facts.n_frames} frames, of which the first is used"
     if min(facts.width, facts.height) < TINY:
@@ -165,7 +169,7 @@ def _oddities(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
         yield "extension does not match the content", f"is a {facts.format} image"
 
 
-def _repeated(
+def _list_duplicates(
     catalogue: pd.DataFrame, hashes: np.ndarray, is_read: np.ndarray
 ) -> Iterator[tuple[int, Problem]]:
     duplicates = find_duplicates(catalogue, hashes, is_read)
@@ -183,14 +187,14 @@ def _repeated(
             yield row, Problem(paths[row], "near-duplicate", detail)
 
 
-def _incomplete(catalogue: pd.DataFrame) -> Iterator[tuple[int, Problem]]:
+def _list_incomplete_pairs(catalogue: pd.DataFrame) -> Iterator[tuple[int, Problem]]:
     """List pairs without an image of some class, where most pairs have one of each."""
     counts = pd.crosstab(catalogue.pair, catalogue.label)
-    lacks = counts.eq(0).any(axis=1)
-    if lacks.mean() >= 0.5:  # pairs of classes are not what is paired here
+    is_incomplete = counts.eq(0).any(axis=1)
+    if is_incomplete.mean() >= 0.5:  # pairs of classes are not what is paired here
         return
     first_row = dict(zip(catalogue.pair[::-1], range(len(catalogue) - 1, -1, -1), strict=True))
-    for pair in counts.index[lacks]:
+    for pair in counts.index[is_incomplete]:
         row = first_row[pair]
         absent = ", ".join(counts.columns[counts.loc[pair].eq(0)])
         path = catalogue.path.iloc[row]

@@ -30,7 +30,7 @@ MAX_DISTANCE = 32
 # rounding errors, and a black sheet would look like a white one. If the contrast of 360 real
 # images is reduced to 2, rounding changes 30 of the 256 bits at most (MAX_DISTANCE is 32); if it
 # is reduced to 1, 52.
-_LEAST_CONTRAST = 2
+_MIN_CONTRAST = 2
 
 # Distances that are held at a time: few enough for the cache of a processor. All 200 million of
 # 20,000 hashes take 1.1 s; in blocks of 2**12 or 2**16 1.5 s, of 2**20 1.0 s, of 2**24 1.4 s.
@@ -176,11 +176,11 @@ def join_pairs(catalogue: pd.DataFrame, duplicates: Duplicates) -> pd.DataFrame:
         As from `join_duplicates`.
     """
     pairs = pd.factorize(catalogue.pair)[0]
-    group = join_groups(pairs, [_links_within(duplicates.group)])
+    group = join_groups(pairs, [_links_of_groups(duplicates.group)])
     return catalogue.assign(pair=catalogue.pair.groupby(group).transform("min"))
 
 
-def _links_within(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _links_of_groups(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Link every row to the first one of its group."""
     _, first, number = np.unique(group, return_index=True, return_inverse=True)
     return np.arange(len(group)), first[number]
@@ -203,10 +203,10 @@ def join_groups(group: np.ndarray, links: Links) -> np.ndarray:
     """
     for rows, others in links:
         ends = group[rows], group[others]
-        apart = ends[0] != ends[1]
-        if apart.any():  # of a thousand blocks most have nothing to join
+        is_link = ends[0] != ends[1]
+        if is_link.any():  # of a thousand blocks most have nothing to join
             n_groups = group.max() + 1
-            edges = (np.ones(apart.sum()), (ends[0][apart], ends[1][apart]))
+            edges = (np.ones(is_link.sum()), (ends[0][is_link], ends[1][is_link]))
             graph = coo_array(edges, shape=(n_groups, n_groups))
             group = connected_components(graph, directed=False)[1][group]
     return group
@@ -291,7 +291,7 @@ def perceptual_hashes(rasters: np.ndarray) -> np.ndarray:
     side = round(N_BITS**0.5)
     bits = np.zeros((len(rasters), N_BITS), dtype=bool)
     for row, raster in enumerate(rasters):
-        if raster.std() >= _LEAST_CONTRAST:
+        if raster.std() >= _MIN_CONTRAST:
             image = Image.fromarray(raster)
             image = image.resize((COMPARED_SIDE, COMPARED_SIDE), Image.Resampling.BOX)
             bits[row] = imagehash.phash(image, side, COMPARED_SIDE // side).hash.ravel()

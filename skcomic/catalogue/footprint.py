@@ -131,14 +131,14 @@ def available_memory() -> int | None:
         The smaller of what the kernel holds available (Linux; elsewhere the whole memory)
         and what the control group of the process leaves. None where neither is known.
     """
-    known = []
+    amounts = []
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
-        known.append(int(fields["MemAvailable"].split()[0]) * 1024)
+        amounts.append(int(fields["MemAvailable"].split()[0]) * 1024)
     elif "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
-        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        amounts.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     limit, used = (Path("/sys/fs/cgroup", f"memory.{name}") for name in ("max", "current"))
     if limit.exists() and (text := limit.read_text().strip()) != "max":
-        known.append(int(text) - int(used.read_text()))
-    return min(known, default=None)
+        amounts.append(int(text) - int(used.read_text()))
+    return min(amounts, default=None)

@@ -65,7 +65,7 @@ def load_catalogue(
         raise FileNotFoundError(f"there is no folder {str(root)!r}; {_EXPECTED_LAYOUT}")
     if not root.is_dir():
         raise NotADirectoryError(f"{str(root)!r} is a file; {_EXPECTED_LAYOUT}")
-    wanted = tuple(extension.lower() for extension in extensions)
+    suffixes = tuple(extension.lower() for extension in extensions)
     skipped = {"hidden_files": 0, "other_files": 0, "empty_folders": 0}
     images: list[tuple[str, str, str]] = []
     for entry in sorted(root.iterdir()):
@@ -74,18 +74,16 @@ def load_catalogue(
         elif not entry.is_dir():
             skipped["other_files"] += 1
         else:
-            paths = _images_of_class(entry, wanted, skipped)
-            images += [(str(path), entry.name, _pair_of(path, pair)) for path in paths]
+            paths = _list_images(entry, suffixes, skipped)
+            images += [(str(path), entry.name, _pair_name(path, pair)) for path in paths]
             skipped["empty_folders"] += not paths
     catalogue = pd.DataFrame(images, columns=list(COLUMNS), dtype=str)
-    _check_classes(catalogue, root, skipped, wanted)
+    _check_classes(catalogue, root, skipped, suffixes)
     catalogue.attrs.update(root=str(root), **skipped)
     return catalogue
 
 
-def _images_of_class(
-    folder: Path, extensions: tuple[str, ...], skipped: dict[str, int]
-) -> list[Path]:
+def _list_images(folder: Path, extensions: tuple[str, ...], skipped: dict[str, int]) -> list[Path]:
     paths = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
@@ -97,7 +95,7 @@ def _images_of_class(
     return paths
 
 
-def _pair_of(path: Path, pair: PairRule) -> str:
+def _pair_name(path: Path, pair: PairRule) -> str:
     if pair is None:
         return str(path)
     return path.stem if pair == "stem" else str(pair(path))
@@ -109,9 +107,9 @@ def _check_classes(
     classes = catalogue.label.unique().tolist()
     if len(classes) >= 2:
         return
-    others = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in skipped.items())
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in skipped.items())
     found = f"one class, {classes[0]!r}," if classes else "no class folder with images"
     raise ValueError(
         f"looked in {str(root)!r} for two or more sub-folders, one per class, with images "
-        f"({' '.join(extensions)}) directly in them; found {found} and {others}"
+        f"({' '.join(extensions)}) directly in them; found {found} and {counts}"
     )

@@ -122,13 +122,13 @@ def assign_groups(
     # Large groups first: they are the hardest to place. Equal ones stay in random order.
     order = random.permutation(len(pairs))
     order = order[np.argsort(-pairs[order].sum(axis=1), kind="stable")]
-    wanted = np.outer(shares, pairs.sum(axis=0))
-    missing = wanted.copy()
+    target = np.outer(shares, pairs.sum(axis=0))
+    missing = target.copy()
     part_of_pair = np.empty(len(pairs), dtype=int)
     for i in order:
         # Placing the pair in part p changes sum((missing / wanted) ** 2) by this much: the
         # relative miss, so that small parts and rare classes count as much as large ones.
-        gain = ((2 * missing * pairs[i] - pairs[i] ** 2) / wanted**2).sum(axis=1)
+        gain = ((2 * missing * pairs[i] - pairs[i] ** 2) / target**2).sum(axis=1)
         part_of_pair[i] = np.argmax(gain)
         missing[part_of_pair[i]] -= pairs[i]
     return pd.Series(part_of_pair, index=counts.index).loc[catalogue.pair].to_numpy()

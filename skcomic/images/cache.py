@@ -61,14 +61,14 @@ def raster_keys(
 ) -> list[bytes | None]:
     """Name rasters by all that decides their pixels, and whether there are any."""
     rules = f"{decoder_version()}|{size}|{resample}|{max_pixels}|"
-    made_by = blake2b(rules.encode(), digest_size=16)
+    settings_hash = blake2b(rules.encode(), digest_size=16)
     keys: list[bytes | None] = []
     for state in states:
         if state is None:
             keys.append(None)
             continue
         name, *numbers = state
-        key = made_by.copy()
+        key = settings_hash.copy()
         key.update(b"%d|%d|%d|%d|" % tuple(numbers) + name)
         keys.append(key.digest())
     return keys
@@ -86,8 +86,8 @@ class RasterCache:
         Made when there is none.
     """
 
-    _opened: dict[tuple[int, str], "RasterCache"] = {}  # noqa: RUF012
-    _opening = threading.Lock()
+    _instances: dict[tuple[int, str], "RasterCache"] = {}  # noqa: RUF012
+    _instances_lock = threading.Lock()
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -106,22 +106,22 @@ class RasterCache:
             self._disable(error)
 
     @classmethod
-    def at(cls, folder: PathLike) -> "RasterCache":
+    def open(cls, folder: PathLike) -> "RasterCache":
         """Open the cache in a folder, once in each process."""
-        where = os.getpid(), str(Path(folder).absolute())
-        with cls._opening:
-            cached = cls._opened.get(where)
-            if cached is None or not cached._is_current():
-                cached = cls._opened[where] = cls(Path(where[1]))
-        return cached
+        instance_key = os.getpid(), str(Path(folder).absolute())
+        with cls._instances_lock:
+            instance = cls._instances.get(instance_key)
+            if instance is None or not instance._is_current():
+                instance = cls._instances[instance_key] = cls(Path(instance_key[1]))
+        return instance
 
     @classmethod
     def close(cls, folder: PathLike) -> None:
         """Close the cache in a folder, if this process has opened it."""
-        with cls._opening:
-            cached = cls._opened.pop((os.getpid(), str(Path(folder).absolute())), None)
-        if cached is not None and cached._store is not None:
-            cached._store.close()
+        with cls._instances_lock:
+            instance = cls._instances.pop((os.getpid(), str(Path(folder).absolute())), None)
+        if instance is not None and instance._store is not None:
+            instance._store.close()
 
     def _is_current(self) -> bool:
         """Tell whether the file is still the one that was opened: a cache may be cleared."""
@@ -278,9 +278,9 @@ def cache_info(folder: PathLike) -> dict[str, int]:
     >>> info["rasters"], info["decodes"]
     (6, 6)
     """
-    folder = _existing(folder)
+    folder = _require_cache(folder)
     IntegrityMarker(folder / _FILE).check()
-    return RasterCache.at(folder).info()
+    return RasterCache.open(folder).info()
 
 
 def clear_cache(folder: PathLike) -> None:
@@ -302,7 +302,7 @@ def clear_cache(folder: PathLike) -> None:
     Traceback (most recent call last):
     FileNotFoundError: there is no cache in 'nowhere'
     """
-    folder = _existing(folder)
+    folder = _require_cache(folder)
     for file in (folder / _FILE, folder / _LOCK_FILE, marker_path(folder / _FILE)):
         file.unlink(missing_ok=True)
 
@@ -315,7 +315,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
-def _existing(folder: PathLike) -> Path:
+def _require_cache(folder: PathLike) -> Path:
     if not Path(folder, _FILE).is_file():
         raise FileNotFoundError(f"there is no cache in {os.fspath(folder)!r}")
     return Path(folder)

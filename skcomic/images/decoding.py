@@ -12,7 +12,7 @@ from skcomic.images.opening import (
     MAX_PIXELS,
     FailureKind,
     RefusedError,
-    explain,
+    classify_error,
     open_image,
     read_file,
 )
@@ -46,7 +46,7 @@ _DECODER_VERSION = 2
 _MIN_RATIO = 8
 # Exif 2.3, table 4, and the turns that its values ask for.
 _ORIENTATION_TAG = 0x0112
-_MAY_TELL_ORIENTATION = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+_ORIENTATION_SOURCES = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _QUARTER_TURNS = {
     5: Image.Transpose.TRANSPOSE,
     6: Image.Transpose.ROTATE_270,
@@ -233,7 +233,7 @@ def read_rasters(
     except Exception as error:
         # A damaged file makes Pillow's plug-ins raise nearly anything (struct.error,
         # SyntaxError, KeyError, ...): all of them mean that this file cannot be read.
-        raise ImageReadError([ImageFailure(name, *explain(name, error))]) from error
+        raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
     return [rasters[size] for size in sizes], n_decodes
 
 
@@ -264,11 +264,11 @@ def examine_image(path: PathLike, size: tuple[int, int]) -> ImageFacts:
         open_image(data, MAX_PIXELS).verify()  # the checksums of PNG, which decoding passes over
         image = open_image(data, MAX_PIXELS)
         width, height = image.size
-        rasters = _grey_rasters(image, [size], RESAMPLING["box"], in_full=True)
+        rasters = _grey_rasters(image, [size], RESAMPLING["box"], full_decode=True)
         n_frames = getattr(image, "n_frames", 1)
         return ImageFacts(rasters[size], str(image.format), width, height, n_frames)
     except Exception as error:  # of any kind, see `read_rasters`
-        raise ImageReadError([ImageFailure(name, *explain(name, error))]) from error
+        raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
 
 
 def decoder_version() -> str:
@@ -290,49 +290,50 @@ def _grey_rasters(
     sizes: Sequence[tuple[int, int]],
     resample: Image.Resampling,
     *,
-    in_full: bool = False,
+    full_decode: bool = False,
 ) -> dict[tuple[int, int], np.ndarray]:
     """Decode once, for the first size and those others that want the same scale."""
-    covered = None
-    if image.format == "JPEG" and not in_full:
+    box = None
+    if image.format == "JPEG" and not full_decode:
         is_rotated = _orientation(image) in _QUARTER_TURNS
         scales = {size: _scale(image.size, size if is_rotated else size[::-1]) for size in sizes}
         sizes = [size for size in sizes if scales[size] == scales[sizes[0]]]
-        covered = _draft(image, scales[sizes[0]])
+        box = _draft(image, scales[sizes[0]])
     image.load()
     # Applied last, to the few pixels that are left.
     orientation = _orientation(image)
-    turn = _ROTATIONS.get(orientation)
+    transpose = _ROTATIONS.get(orientation)
     grey = _to_grey(image)
     rasters = {}
     for size in sizes:
         height, width = size[::-1] if orientation in _QUARTER_TURNS else size
-        small = _resize(grey, (width, height), resample, covered)
-        rasters[size] = np.asarray(small if turn is None else small.transpose(turn))
+        small = _resize(grey, (width, height), resample, box)
+        rasters[size] = np.asarray(small if transpose is None else small.transpose(transpose))
     return rasters
 
 
 def _orientation(image: Image.Image) -> int:
     # Of a TIFF file that is loaded it is what is left to do: Pillow turns those by itself.
-    if image.format != "TIFF" and image.info.keys().isdisjoint(_MAY_TELL_ORIENTATION):
+    if image.format != "TIFF" and image.info.keys().isdisjoint(_ORIENTATION_SOURCES):
         return 1
     return image.getexif().get(_ORIENTATION_TAG, 1)
 
 
 def _resize(
     grey: Image.Image,
-    wanted: tuple[int, int],
+    target: tuple[int, int],
     resample: Image.Resampling,
-    covered: tuple[float, float, float, float] | None,
+    box: tuple[float, float, float, float] | None,
 ) -> Image.Image:
-    across, down = grey.width // wanted[0], grey.height // wanted[1]
-    are_whole = grey.size == (across * wanted[0], down * wanted[1])
-    if resample is Image.Resampling.BOX and are_whole and covered in (None, (0, 0, *grey.size)):
-        return grey.reduce((across, down))  # the same mean, rounded once and not twice, and faster
-    return grey.resize(wanted, resample, box=covered)
+    x_factor, y_factor = grey.width // target[0], grey.height // target[1]
+    is_exact = grey.size == (x_factor * target[0], y_factor * target[1])
+    if resample is Image.Resampling.BOX and is_exact and box in (None, (0, 0, *grey.size)):
+        # The same mean, rounded once and not twice, and faster.
+        return grey.reduce((x_factor, y_factor))
+    return grey.resize(target, resample, box=box)
 
 
-def _scale(full: tuple[int, int], wanted: tuple[int, int]) -> int:
+def _scale(full: tuple[int, int], target: tuple[int, int]) -> int:
     """Choose the scale that a JPEG file is decoded at.
 
     A filter works in whole pixels: resizing an already scaled raster gives what resizing the
@@ -341,7 +342,7 @@ def _scale(full: tuple[int, int], wanted: tuple[int, int]) -> int:
     levels on average and 3 at most; the plain "at least the wanted size" is off by up to 165.
     """
     for scale in (8, 4, 2):
-        ratios = [length / (scale * target) for length, target in zip(full, wanted, strict=True)]
+        ratios = [length / (scale * side) for length, side in zip(full, target, strict=True)]
         if all(r >= _MIN_RATIO or (r >= 1 and r.is_integer()) for r in ratios):
             return scale
     return 1

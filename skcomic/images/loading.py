@@ -109,7 +109,7 @@ def try_rasters(
         Row and failure of each bad file, in the order of `paths`.
     """
     rasters = [np.empty((len(paths), *size), dtype=np.uint8) for size in sizes]
-    store = RasterCache.at(cache) if cache is not None else None
+    store = RasterCache.open(cache) if cache is not None else None
     failures: dict[int, ImageFailure] = {}
     for start in range(0, len(paths), _CHUNK):
         chunk = paths[start : start + _CHUNK]
@@ -122,7 +122,7 @@ def try_rasters(
 def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray, resample: Resample) -> None:
     """Put a raster that was decoded elsewhere into a cache; its file must have settled."""
     if is_settled(state := file_state(path), state):
-        store = RasterCache.at(cache)
+        store = RasterCache.open(cache)
         store.write(raster_keys([state], raster.shape, resample), raster[np.newaxis])
         store.count_decodes(1)
 
@@ -140,7 +140,7 @@ def temporary_cache() -> Iterator[str]:
 def _load_chunk(
     paths: Sequence[PathLike],
     rasters: list[np.ndarray],
-    rules: tuple[Resample, int],
+    settings: tuple[Resample, int],
     n_jobs: int | None,
     store: "RasterCache | None",
 ) -> dict[int, ImageFailure]:
@@ -148,23 +148,25 @@ def _load_chunk(
     missing = np.ones((len(rasters), len(paths)), dtype=bool)
     if store:
         states = [file_state(path) for path in paths]
-        keys = [raster_keys(states, part.shape[1:], *rules) for part in rasters]
+        keys = [raster_keys(states, part.shape[1:], *settings) for part in rasters]
         missing = np.array([~store.read(k, part) for k, part in zip(keys, rasters, strict=True)])
     rows = np.flatnonzero(missing.any(axis=0))
     if not len(rows):
         return {}
     batches = np.array_split(rows, min(len(rows), _MAX_BATCHES))
-    done = Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(
-        delayed(_decode)(paths, rasters, batch, missing, rules) for batch in batches
+    results = Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(
+        delayed(_decode)(paths, rasters, batch, missing, settings) for batch in batches
     )
-    failed = {row: failure for _, failures in done for row, failure in failures.items()}
+    failed = {row: failure for _, failures in results for row, failure in failures.items()}
     if store:
-        good = [row for row in rows.tolist() if row not in failed]
-        unchanged = [row for row in good if is_settled(states[row], file_state(paths[row]))]
-        for wanted, part_keys, part in zip(missing, keys, rasters, strict=True):
-            kept = [row for row in unchanged if wanted[row]]
-            store.write([part_keys[row] for row in kept], part[kept])
-        store.count_decodes(sum(n_decodes for n_decodes, _ in done))
+        decoded_rows = [row for row in rows.tolist() if row not in failed]
+        settled_rows = [
+            row for row in decoded_rows if is_settled(states[row], file_state(paths[row]))
+        ]
+        for is_missing, part_keys, part in zip(missing, keys, rasters, strict=True):
+            kept_rows = [row for row in settled_rows if is_missing[row]]
+            store.write([part_keys[row] for row in kept_rows], part[kept_rows])
+        store.count_decodes(sum(n_decodes for n_decodes, _ in results))
     return failed
 
 
@@ -173,21 +175,22 @@ def _decode(
     rasters: list[np.ndarray],
     rows: np.ndarray,
     missing: np.ndarray,
-    rules: tuple[Resample, int],
+    settings: tuple[Resample, int],
 ) -> tuple[int, dict[int, ImageFailure]]:
     """Decode some images; return how often a file was decoded, and the rows that failed."""
     n_decodes, failures = 0, {}
-    resample, max_pixels = rules
+    resample, max_pixels = settings
     for row in rows.tolist():
-        parts = [part for part, wanted in zip(rasters, missing[:, row], strict=True) if wanted]
+        targets = [
+            part for part, is_missing in zip(rasters, missing[:, row], strict=True) if is_missing
+        ]
         try:
-            decoded, n = read_rasters(
-                paths[row], [part.shape[1:] for part in parts], resample, max_pixels=max_pixels
-            )
+            sizes = [target.shape[1:] for target in targets]
+            decoded, n = read_rasters(paths[row], sizes, resample, max_pixels=max_pixels)
         except ImageReadError as error:
             failures[row] = error.failures[0]
             continue
         n_decodes += n
-        for part, raster in zip(parts, decoded, strict=True):
-            part[row] = raster
+        for target, raster in zip(targets, decoded, strict=True):
+            target[row] = raster
     return n_decodes, failures

@@ -74,11 +74,11 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _HUFFMAN_TABLES = b"\xff\xc4"
 _START_OF_SCAN = re.compile(rb"\xff\xda")
 # What Pillow says of files that end too early, and of texts and profiles that unpack to too much.
-_ENDED = re.compile(
+_TRUNCATED_MESSAGES = re.compile(
     r"truncat|EOF|end of |not enough|incomplete|not large enough|only got|broken data stream",
     re.IGNORECASE,
 )
-_TOO_MUCH = re.compile(r"data too large|too much memory", re.IGNORECASE)
+_TOO_LARGE_MESSAGES = re.compile(r"data too large|too much memory", re.IGNORECASE)
 
 FailureKind = Literal[
     "missing", "empty", "not an image", "truncated", "too large", "unreadable", "permission"
@@ -184,13 +184,13 @@ def open_image(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
         _check_png(image, data)
     elif isinstance(image, BmpImageFile) and image.tile[0][0] == "bmp_rle":
         _check_pixels(image.size, min(max_pixels, _MAX_RUN_LENGTH_PIXELS))
-    elif isinstance(image, TiffImageFile) and image.width * image.height > _pillows_limit():
+    elif isinstance(image, TiffImageFile) and image.width * image.height > _pillow_pixel_limit():
         # Given its memory here, since Pillow would ask that global while it loads.
         image.im = Image.core.new(image.mode, getattr(image, "_tile_size", image.size))
     return image
 
 
-def explain(name: str, error: Exception) -> tuple[FailureKind, str]:
+def classify_error(name: str, error: Exception) -> tuple[FailureKind, str]:
     """Tell of what kind a failure is, and put it into words.
 
     Parameters
@@ -218,25 +218,25 @@ def explain(name: str, error: Exception) -> tuple[FailureKind, str]:
         return "unreadable", f"the system cannot read it ({error.strerror})"
     reason = " ".join(str(error).split()) or type(error).__name__
     is_bomb = isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning)
-    if is_bomb or _TOO_MUCH.search(reason):
+    if is_bomb or _TOO_LARGE_MESSAGES.search(reason):
         return "too large", f"asks for too much memory ({reason})"
-    ran_out = isinstance(error.__cause__ or error, EOFError | IndexError | struct.error)
-    if ran_out or _ENDED.search(reason):
+    is_truncated = isinstance(error.__cause__ or error, EOFError | IndexError | struct.error)
+    if is_truncated or _TRUNCATED_MESSAGES.search(reason):
         return "truncated", f"ends too early, or is damaged ({reason})"
     return "unreadable", f"is damaged, or of a kind that cannot be read ({reason})"
 
 
 def _format_of(data: bytes) -> type[ImageFile.ImageFile]:
-    beginning = data[:16]
+    head = data[:16]
     for name, kind in _FORMATS.items():
         accepts = Image.OPEN[name][1]
-        if accepts is not None and accepts(beginning) is True:
+        if accepts is not None and accepts(head) is True:
             return kind
     names = ", ".join(sorted(_FORMATS))
     raise RefusedError("not an image", f"not an image in any of the formats {names}")
 
 
-def _pillows_limit() -> float:
+def _pillow_pixel_limit() -> float:
     return Image.MAX_IMAGE_PIXELS or float("inf")
 
 
@@ -251,10 +251,10 @@ def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
 def _check_frames(image: ImageFile.ImageFile) -> None:
     # To ask a GIF or TIFF image would scan the file; the other formats have read the number.
     if isinstance(image, PngImageFile | WebPImageFile):
-        _refuse_frames(getattr(image, "n_frames", 1))
+        _check_frame_count(getattr(image, "n_frames", 1))
 
 
-def _refuse_frames(n_frames: int) -> None:
+def _check_frame_count(n_frames: int) -> None:
     if n_frames > MAX_FRAMES:
         raise RefusedError(
             "too large", f"an animation of more frames than the limit of {MAX_FRAMES}"
@@ -264,30 +264,30 @@ def _refuse_frames(n_frames: int) -> None:
 def _check_gif(data: bytes, max_pixels: int) -> None:
     frames = _gif_frames(data)
     width, height = struct.unpack_from("<HH", data, 6)
-    if (first := next(frames, None)) is not None:  # it may stand out of the canvas
-        left, top, across, down = struct.unpack_from("<HHHH", data, first + 1)
-        width, height = max(width, left + across), max(height, top + down)
+    if (first_frame := next(frames, None)) is not None:  # it may stand out of the canvas
+        left, top, frame_width, frame_height = struct.unpack_from("<HHHH", data, first_frame + 1)
+        width, height = max(width, left + frame_width), max(height, top + frame_height)
     _check_pixels((width, height), max_pixels)
     if len(data) > MAX_FRAMES * _SMALLEST_GIF_FRAME:
-        _refuse_frames(1 + sum(1 for _ in islice(frames, MAX_FRAMES)))
+        _check_frame_count(1 + sum(1 for _ in islice(frames, MAX_FRAMES)))
 
 
 def _gif_frames(data: bytes) -> Iterator[int]:
     """Go from block to block of a GIF file; give the places where frames begin."""
     try:
-        at = 13 + _palette_bytes(data[10])
-        while data[at] != ord(";"):
-            if data[at] == ord(","):
-                yield at
-                at += 11 + _palette_bytes(data[at + 9])
-            elif data[at] == ord("!"):
-                at += 2
+        position = 13 + _palette_bytes(data[10])
+        while data[position] != ord(";"):
+            if data[position] == ord(","):
+                yield position
+                position += 11 + _palette_bytes(data[position + 9])
+            elif data[position] == ord("!"):
+                position += 2
             else:
-                at += 1
+                position += 1
                 continue
-            while data[at]:
-                at += data[at] + 1
-            at += 1
+            while data[position]:
+                position += data[position] + 1
+            position += 1
     except IndexError:  # it ends here
         return
 
@@ -332,15 +332,15 @@ def _check_tiff(data: bytes) -> None:
 
 def _check_jpeg(image: JpegImageFile, data: bytes) -> None:
     assert image.fp is not None
-    begins = image.fp.tell()
+    data_start = image.fp.tell()
     # One scan that holds all colours, which is the rule, is the only one that is read.
-    if "progressive" in image.info or data[begins - 4 - 2 * image.layers] != image.layers:
-        n_scans = len(_START_OF_SCAN.findall(data, begins))
+    if "progressive" in image.info or data[data_start - 4 - 2 * image.layers] != image.layers:
+        n_scans = len(_START_OF_SCAN.findall(data, data_start))
         if n_scans > _MAX_SCANS:
             raise RefusedError(
                 "too large", f"{n_scans} scans are more than the limit of {_MAX_SCANS}"
             )
-    if _HUFFMAN_TABLES in data[:begins]:
+    if _HUFFMAN_TABLES in data[:data_start]:
         _check_length(image, data, _MIN_JPEG_BITS)
 
 
@@ -350,9 +350,9 @@ def _check_png(image: PngImageFile, data: bytes) -> None:
         _check_length(image, data, depth * colours / _MAX_DEFLATE_RATIO)
 
 
-def _check_length(image: ImageFile.ImageFile, data: bytes, bits_of_a_pixel: float) -> None:
+def _check_length(image: ImageFile.ImageFile, data: bytes, min_bits_per_pixel: float) -> None:
     """Refuse a false header: decoders make up what is missing where the file ends properly."""
-    if len(data) * 8 < image.width * image.height * bits_of_a_pixel:
+    if len(data) * 8 < image.width * image.height * min_bits_per_pixel:
         raise RefusedError(
             "truncated",
             f"ends too early: {len(data)} bytes cannot hold {image.width} x {image.height} pixels",

@@ -32,7 +32,7 @@ def test_one_row_per_image_sorted(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(catalogue, load_catalogue(str(tmp_path)))
 
 
-def test_other_things_are_passed_over_and_counted(tmp_path: Path) -> None:
+def test_other_files_are_skipped_and_counted(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.jpg", "b/1.jpg", "a/.DS_Store", ".git/x", "a/notes.txt", "README.md")
     touch(tmp_path, "b/deeper/2.jpg")
     (tmp_path / "empty").mkdir()
@@ -57,7 +57,7 @@ def test_extensions_and_pairs_are_the_users(tmp_path: Path) -> None:
     assert by_number.pair.tolist() == ["1", "2", "1", "2"]
 
 
-def test_wrong_folders_say_what_was_looked_for(tmp_path: Path) -> None:
+def test_wrong_folders_raise_with_the_expected_layout(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere'"):
         load_catalogue(tmp_path / "nowhere")
     touch(tmp_path, "1.jpg")

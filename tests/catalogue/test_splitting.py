@@ -42,19 +42,19 @@ def test_splits_hold_each_row_once_and_pairs_together(
     shares = {"train": (1 - test_size) * 2 / 3, "validation": (1 - test_size) / 3}
     shares["test"] = test_size
     for name, part in split.items():
-        wanted = catalogue.label.value_counts() * shares[name]
+        target = catalogue.label.value_counts() * shares[name]
         # A pair holds up to 2 of a class and 5 images: that is how finely it can be dealt.
-        assert (part.label.value_counts() - wanted).abs().max() <= 5
+        assert (part.label.value_counts() - target).abs().max() <= 5
 
 
 @pytest.mark.parametrize("n_pairs", [180, 300, 1000])
 def test_whole_pairs_are_split_evenly(n_pairs: int) -> None:
     split = split_catalogue(catalogue_of([(1, 1)] * n_pairs), random_state=0, duplicates="ignore")
     n_test, n_rest = n_pairs / 3, n_pairs * 2 / 3
-    for part, wanted in (("test", n_test), ("validation", n_rest / 3), ("train", n_rest * 2 / 3)):
+    for part, target in (("test", n_test), ("validation", n_rest / 3), ("train", n_rest * 2 / 3)):
         counts = split[part].label.value_counts()
         assert counts.min() == counts.max()
-        assert abs(counts.iloc[0] - wanted) < 1
+        assert abs(counts.iloc[0] - target) < 1
 
 
 def test_splits_follow_the_seed() -> None:
@@ -67,7 +67,7 @@ def test_splits_follow_the_seed() -> None:
     assert first != other
 
 
-def test_splits_that_cannot_be_are_refused() -> None:
+def test_impossible_splits_are_refused() -> None:
     catalogue = catalogue_of([(1, 0)] * 9 + [(0, 1)] * 2)
     with pytest.raises(ValueError, match="class 'class 1' has only 2 pairs"):
         split_catalogue(catalogue, random_state=0, duplicates="ignore")

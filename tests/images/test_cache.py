@@ -125,34 +125,36 @@ print("done")
 """
 
 
-def work(folder: Path, n_rounds: int, paths: list[str]) -> subprocess.Popen:
+def start_worker(folder: Path, n_rounds: int, paths: list[str]) -> subprocess.Popen:
     command = [sys.executable, "-W", "error", "-c", WORKER, str(folder), str(n_rounds), *paths]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_processes_write_and_read_at_the_same_time(settled: list[str], folder: Path) -> None:
-    workers = [work(folder, 20, settled) for _ in range(4)]
+    workers = [start_worker(folder, 20, settled) for _ in range(4)]
     for worker in workers:
         out, errors = worker.communicate(timeout=120)
         assert (out, errors) == ("done\n", "")
     assert cache_info(folder)["rasters"] == 6 * 8
 
 
-def test_a_process_that_is_killed_leaves_a_sound_cache(settled: list[str], folder: Path) -> None:
+def test_a_process_that_is_killed_leaves_an_undamaged_cache(
+    settled: list[str], folder: Path
+) -> None:
     random = np.random.default_rng(0)
     for _ in range(3):
-        worker = work(folder, 10_000, settled)
+        worker = start_worker(folder, 10_000, settled)
         deadline = time.monotonic() + 60
         while not (folder / "rasters.lmdb").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(random.random() / 2)
         worker.kill()
         assert worker.communicate()[0] == ""
-        again = work(folder, 1, settled)
-        assert again.communicate(timeout=60) == ("done\n", "")
+        next_worker = start_worker(folder, 1, settled)
+        assert next_worker.communicate(timeout=60) == ("done\n", "")
 
 
-def degrades(paths: list[str], folder: Path, match: str) -> None:
+def assert_falls_back(paths: list[str], folder: Path, match: str) -> None:
     """The pixels are right and the folder costs one warning, however often it is used."""
     plain = ImageVectorizer(12).transform(paths)
     with warnings.catch_warnings(record=True) as caught:
@@ -165,27 +167,27 @@ def degrades(paths: list[str], folder: Path, match: str) -> None:
     assert "skcomic cache clear" in str(warning.message)
 
 
-def test_a_damaged_cache_is_left_alone(settled: list[str], folder: Path) -> None:
+def test_a_damaged_cache_is_not_used(settled: list[str], folder: Path) -> None:
     ImageVectorizer(12, cache=folder).transform(settled)
     RasterCache.close(folder)
-    sound = (folder / "rasters.lmdb").read_bytes()
+    undamaged = (folder / "rasters.lmdb").read_bytes()
     random = np.random.default_rng(0)
     for damaged in (
         b"",
         b"no database" * 1000,
-        sound[: len(sound) // 2],
-        random.bytes(len(sound)),
-        sound[:8192] + random.bytes(len(sound) - 8192),
+        undamaged[: len(undamaged) // 2],
+        random.bytes(len(undamaged)),
+        undamaged[:8192] + random.bytes(len(undamaged) - 8192),
     ):
         (folder / "rasters.lmdb").write_bytes(damaged)
         if damaged:
-            degrades(settled, folder, "is damaged")
+            assert_falls_back(settled, folder, "is damaged")
         else:  # as good as none
             ImageVectorizer(12, cache=folder).transform(settled)
         RasterCache.close(folder)
 
 
-def test_damaged_pixels_are_decoded_anew(settled: list[str], folder: Path) -> None:
+def test_damaged_pixels_are_decoded_again(settled: list[str], folder: Path) -> None:
     plain = ImageVectorizer(12).transform(settled)
     ImageVectorizer(12, cache=folder).transform(settled)
     RasterCache.close(folder)
@@ -203,7 +205,7 @@ def test_damaged_pixels_are_decoded_anew(settled: list[str], folder: Path) -> No
 def test_a_full_disk_costs_one_warning(settled: list[str], folder: Path, largest_file) -> None:
     ImageVectorizer(8, cache=folder).transform(settled[:1])
     with largest_file((folder / "rasters.lmdb").stat().st_size):
-        degrades(settled, folder, "make room")
+        assert_falls_back(settled, folder, "make room")
     RasterCache.close(folder)
     assert ImageVectorizer(8, cache=folder).transform(settled).shape == (6, 64)
 
@@ -219,7 +221,7 @@ def test_the_limit_costs_one_warning_and_what_is_kept_is_used(
         ImageVectorizer(100, cache=folder).transform(large)
     assert ImageVectorizer(100, cache=folder).transform(large).shape == (6, 10_000)  # quietly
     assert (
-        not RasterCache.at(folder)
+        not RasterCache.open(folder)
         .read(
             raster_keys([skcomic.images.cache.file_state(p) for p in large], (100, 100), "box"),
             np.empty((6, 100, 100), np.uint8),
@@ -234,7 +236,7 @@ def test_a_folder_that_cannot_be_made_costs_one_warning(
     settled: list[str], tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "file").touch()
-    degrades(settled, tmp_path / name, "cannot be used")
+    assert_falls_back(settled, tmp_path / name, "cannot be used")
 
 
 def test_another_limit_of_pixels_takes_nothing_from_the_cache(

@@ -84,13 +84,13 @@ def test_threads_give_the_same_outcomes_whatever_the_filter_of_warnings(
         assert cases[row].outcome.reason in failures[row].reason
 
 
-def test_a_stream_goes_on_over_all_of_them(cases: list[Case], paths: list[str]) -> None:
+def test_a_stream_continues_after_each_of_them(cases: list[Case], paths: list[str]) -> None:
     with warnings.catch_warnings(record=True) as caught:  # Pillow warns of damaged tags
         warnings.simplefilter("always")
         rows = ImageVectorizer(2, on_error="nan", n_jobs=2).transform(paths)
     n_bad = sum(isinstance(case.outcome, Failure) for case in cases)
-    told = f"{n_bad} of {len(cases)} images cannot be read; their rows are NaN. The first is "
-    assert sum(str(warning.message).startswith(told) for warning in caught) == 1
+    expected = f"{n_bad} of {len(cases)} images cannot be read; their rows are NaN. The first is "
+    assert sum(str(warning.message).startswith(expected) for warning in caught) == 1
     for row, case in zip(rows, cases, strict=True):
         if isinstance(case.outcome, Failure):
             assert np.isnan(row).all()
@@ -143,7 +143,9 @@ def test_the_global_of_pillow_does_not_decide(
     assert limit == Image.MAX_IMAGE_PIXELS
 
 
-def test_a_global_that_decides_of_pixels_parts_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_global_that_changes_pixels_changes_the_keys_of_the_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before = decoder_version()
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     assert decoder_version() != before

@@ -35,23 +35,23 @@ folder = sys.argv[1]
 """
 READ = """
 rasters = np.empty((100, 24, 24), np.uint8)
-found = RasterCache.at(folder).read([b"%016d" % number for number in range(100)], rasters)
+found = RasterCache.open(folder).read([b"%016d" % number for number in range(100)], rasters)
 assert (rasters[found, 0, 0] == np.flatnonzero(found)).all()
 print(found.sum())
 """
 WRITE = """
 for number in range(50):
     keys = [b"%d-%d" % (os.getpid(), number)]
-    RasterCache.at(folder).write(keys, np.zeros((1, 64, 64), np.uint8))
+    RasterCache.open(folder).write(keys, np.zeros((1, 64, 64), np.uint8))
 print("written")
 """
 HANG = """
-RasterCache.at(folder).write([b"another"], np.zeros((1, 8, 8), np.uint8))
+RasterCache.open(folder).write([b"another"], np.zeros((1, 8, 8), np.uint8))
 print("open", flush=True)
 signal.pause()
 """
 KILLED_AFTER_COMMIT = """
-store = RasterCache.at(folder)
+store = RasterCache.open(folder)
 IntegrityMarker._record = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
 store.write([b"another"], np.zeros((1, 8, 8), np.uint8))
 """
@@ -85,7 +85,7 @@ class Processes:
 def file(tmp_path: Path) -> Path:
     """The file of a cache of 100 rasters, which this process has closed."""
     folder = tmp_path / "cache"
-    RasterCache.at(folder).write(KEYS, RASTERS)
+    RasterCache.open(folder).write(KEYS, RASTERS)
     RasterCache.close(folder)
     return folder / "rasters.lmdb"
 
@@ -171,7 +171,7 @@ def test_a_process_that_is_killed_before_it_records_costs_one_check(processes: P
 
 
 def test_writing_does_not_hide_a_change_by_others(processes: Processes, file: Path) -> None:
-    store = RasterCache.at(file.parent)
+    store = RasterCache.open(file.parent)
     change_nothing_but_the_state(file)
     store.write([b"another"], np.zeros((1, 8, 8), np.uint8))
     assert processes.run(READ) == [(0, "100\n", "")]
@@ -187,7 +187,7 @@ def test_a_full_cache_is_not_checked(
     monkeypatch.setattr(skcomic.images.cache, "LIMIT", file.stat().st_size)
     for _ in range(2):
         with pytest.warns(UserWarning, match="is full"):
-            RasterCache.at(file.parent).write(KEYS, np.zeros((100, 64, 64), np.uint8))
+            RasterCache.open(file.parent).write(KEYS, np.zeros((100, 64, 64), np.uint8))
         RasterCache.close(file.parent)
         assert processes.run(READ) == [(0, "100\n", "")]
     assert processes.count_checks() == 0
@@ -202,7 +202,7 @@ def test_without_permission_to_record_the_file_is_checked_each_time(
     monkeypatch.setattr(os, "utime", refuse)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        RasterCache.at(file.parent).write([b"another"], np.zeros((1, 8, 8), np.uint8))
+        RasterCache.open(file.parent).write([b"another"], np.zeros((1, 8, 8), np.uint8))
     RasterCache.close(file.parent)
     runs = []
     run = subprocess.run
@@ -213,7 +213,7 @@ def test_without_permission_to_record_the_file_is_checked_each_time(
 
     monkeypatch.setattr(subprocess, "run", run_and_count)
     for _ in range(2):
-        assert RasterCache.at(file.parent).info()["rasters"] == 101
+        assert RasterCache.open(file.parent).info()["rasters"] == 101
         RasterCache.close(file.parent)
     assert len(runs) == 2
 

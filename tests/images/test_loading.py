@@ -52,7 +52,7 @@ def test_one_decode_serves_two_sizes_where_it_does_so_exactly(tmp_path: Path) ->
     assert cache_info(folder)["rasters"] == 2
 
 
-def counter_of_decodes() -> Callable[[str], None]:
+def make_decode_counter() -> Callable[[str], None]:
     """Give a function that joblib can send to its workers: they cannot import this file."""
 
     def count_decodes_in(file: str) -> None:
@@ -79,7 +79,7 @@ def test_a_study_decodes_each_image_once_per_size(
     faces: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = str(tmp_path / "decodes")
-    count_decodes_in = counter_of_decodes()
+    count_decodes_in = make_decode_counter()
     for module in (images, skcomic.images.loading):
         monkeypatch.setattr(module, "read_rasters", module.read_rasters)  # put back afterwards
     count_decodes_in(file)
@@ -96,7 +96,7 @@ def test_a_study_decodes_each_image_once_per_size(
     assert decodes(tmp_path / "cache") == 48 * 2 + 32
 
 
-def test_a_search_in_workers_decodes_nothing_that_is_there(
+def test_a_search_in_workers_decodes_nothing_that_is_cached(
     faces: pd.DataFrame, tmp_path: Path
 ) -> None:
     pipeline = make_comic_pipeline(
