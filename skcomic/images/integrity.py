@@ -1,4 +1,4 @@
-"""Whether the file of a cache is damaged: checked once for each state of the file.
+"""Whether the file of a cache is damaged, checked once for each state of the file.
 
 LMDB maps the file into memory, so that reading a damaged page may end the process. LMDB damages
 no page itself, not even if a process is killed: "no active data pages are ever overwritten,
@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
-# Reads every page, in a process of its own, since it may die of a damaged one.
+# Reads every page in a separate process, since reading a damaged one may end the process.
 _CHECK = """
 import sys, zlib, lmdb
 with lmdb.open(sys.argv[1], subdir=False, readonly=True) as store:
@@ -37,10 +37,10 @@ def marker_path(file: Path) -> Path:
 class IntegrityMarker:
     """The state in which an LMDB file was found undamaged, or was left by a transaction.
 
-    It is kept in a file in the same folder, which is locked while the LMDB file is opened or
-    written. If several processes open the file at the same time, one of them checks it and the
-    others wait. A process that is killed leaves either the recorded state or another one, which
-    is checked by the next process.
+    The state is stored in a file in the same folder, which is locked while the LMDB file is
+    opened or written. If several processes open the LMDB file at the same time, one of them checks
+    it and the others wait. If a process is killed after a transaction and before it has recorded
+    the new state, the next process checks the file.
 
     Parameters
     ----------
@@ -103,7 +103,8 @@ class IntegrityMarker:
                 marker.seek(0)
                 yield marker
             finally:
-                fcntl.flock(marker, fcntl.LOCK_UN)  # closing would not suffice after a fork
+                # Closing alone would not release it in a process that forked in the meantime.
+                fcntl.flock(marker, fcntl.LOCK_UN)
 
     def _state(self) -> bytes:
         """Return what changes when the file does; empty if there is no file or nothing in it."""

@@ -1,4 +1,4 @@
-"""Image files -> rasters, from the cache where they are there: the way that all pixels take."""
+"""Image files -> rasters, read from the cache if they are stored there, else decoded."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,14 @@ from skcomic.images.decoding import (
     read_rasters,
 )
 
-# Images that are read from the cache, decoded and written to it at a time. A chunk costs a pool of
+# Images that are read from the cache, decoded and stored in it at a time. A chunk costs a pool of
 # threads and a transaction for each size; a process that is killed loses the decodes of one chunk.
 # 4,096 JPEG files of 64x64 pixels and an empty cache, on two cores: 3.6 s in chunks of 32, 2.3 s
 # of 128, 1.80 s of 512, 1.66 s of 2048, 1.63 s of 8192.
 _CHUNK = 2048
 
-# Parts of a chunk that threads take in turn. Pillow gives up the interpreter lock while it
-# decodes, so threads do scale. A few parts for each thread keep them all busy to the end at little
+# Batches of a chunk that threads decode. Pillow releases the interpreter lock while it decodes, so
+# threads scale. With a few batches per thread, all threads are busy until the end, at little
 # overhead.
 _MAX_BATCHES = 64
 
@@ -38,23 +38,23 @@ def load_rasters(
     cache: PathLike | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> list[np.ndarray]:
-    """Read image files as grey rasters, from the cache where they are there.
+    """Read image files as grey rasters, from the cache if they are stored there.
 
     Parameters
     ----------
     paths : sequence of str or path-like
         The image files.
     sizes : sequence of (int, int)
-        Heights and widths that are wanted of each image. Sizes that are made of the same
-        decoded image share one decode.
+        Heights and widths of the rasters of each image, in pixels. Sizes that are resized from
+        the same decoded image share one decode.
     resample : str, default="box"
         As for `read_raster`.
     n_jobs : int or None, default=None
         Number of threads that decode.
     cache : str, path-like or None, default=None
-        Folder of the cache. One that cannot be used costs a warning and nothing else.
+        Folder of the cache. If it cannot be used, a warning is issued and images are decoded.
     max_pixels : int, default=178_956_970
-        As for `read_raster`. Images are kept by limit: what another one let in is not taken.
+        As for `read_raster`. Rasters that were stored with another limit are not used.
 
     Returns
     -------
@@ -64,7 +64,8 @@ def load_rasters(
     Raises
     ------
     ImageReadError
-        If files cannot be read. All are tried first, and the good ones kept in the cache.
+        If files cannot be read. All files are read first, and the rasters of the others stored
+        in the cache.
 
     Examples
     --------
@@ -94,7 +95,7 @@ def try_rasters(
     cache: PathLike | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> tuple[list[np.ndarray], dict[int, ImageFailure]]:
-    """Read image files as `load_rasters` does, and tell which ones cannot be read.
+    """Read image files as `load_rasters` does, and return which ones cannot be read.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def try_rasters(
     Returns
     -------
     rasters : list of ndarray of shape (n_images, height, width), uint8
-        One array for each size; the rows of bad files may hold anything.
+        One array for each size; the rows of bad files have undefined values.
     failures : dict of int to ImageFailure
         Row and failure of each bad file, in the order of `paths`.
     """
@@ -120,7 +121,19 @@ def try_rasters(
 
 
 def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray, resample: Resample) -> None:
-    """Put a raster that was decoded elsewhere into a cache; its file must have settled."""
+    """Store a raster that was decoded elsewhere in a cache, unless its file was just written.
+
+    Parameters
+    ----------
+    cache : str or path-like
+        Folder of the cache.
+    path : str or path-like
+        The image file.
+    raster : ndarray of shape (height, width), uint8
+        As from `read_raster`, with its default `max_pixels`.
+    resample : str
+        The filter that the raster was made with.
+    """
     if is_settled(state := file_state(path), state):
         store = RasterCache.open(cache)
         store.write(raster_keys([state], raster.shape, resample), raster[np.newaxis])
@@ -129,7 +142,7 @@ def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray, resample: 
 
 @contextmanager
 def temporary_cache() -> Iterator[str]:
-    """Give the folder of a cache that is deleted afterwards."""
+    """Create a folder for a cache, and delete it when the context ends."""
     with tempfile.TemporaryDirectory(prefix="skcomic-", ignore_cleanup_errors=True) as folder:
         try:
             yield folder

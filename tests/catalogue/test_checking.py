@@ -1,4 +1,4 @@
-"""What `check_catalogue` finds, and what it leaves alone."""
+"""What `check_catalogue` finds, and that it changes nothing."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Duplicates and near-duplicates: found, and never on two sides of a split."""
+"""Duplicates and near-duplicates are found, and never in two parts of a split."""
 
 import shutil
 from pathlib import Path
@@ -36,7 +36,7 @@ def part_of(split, *names: str) -> set[str]:
 
 
 def connected_rows(n_rows: int, links: set[tuple[int, int]]) -> list[set[int]]:
-    """All rows that are linked to each row, found by walking."""
+    """For each row, the set of all rows that are linked to it, directly or through others."""
     groups = [{row} for row in range(n_rows)]
     for _ in range(n_rows):
         for row, other in links:
@@ -53,7 +53,7 @@ def connected_rows(n_rows: int, links: set[tuple[int, int]]) -> list[set[int]]:
 def test_no_linked_images_straddle_a_split(
     links: set[tuple[int, int]], n_blocks: int, seed: int
 ) -> None:
-    n_pairs = 60  # linked images are of some of them, 24 are whole whatever the links
+    n_pairs = 60  # links are between these; 24 others are never linked
     catalogue = pd.DataFrame(
         [(f"{label}/{i}", label, i % n_pairs) for label in "ab" for i in range(n_pairs)]
         + [(f"{label}/{i}", label, i) for label in "ab" for i in range(100, 124)],
@@ -78,7 +78,7 @@ def test_no_linked_images_straddle_a_split(
 
 @pytest.mark.parametrize("change", ["copy", "encode"])
 def test_a_copy_of_another_name_class_and_pair_never_straddles(folder: Path, change: str) -> None:
-    for i in range(6):  # as many as the parts: some are apart by chance if nothing joins them
+    for i in range(6):  # enough that some are in different parts by chance if they are not joined
         original = folder / "faces" / f"pair_000{i}.jpg"
         for other in (folder / "comics" / f"x{i}.png", folder / "faces" / f"y{i}.jpg"):
             if change == "copy":
@@ -109,7 +109,7 @@ def test_a_copy_of_another_name_class_and_pair_never_straddles(folder: Path, cha
 def test_drawn_faces_are_all_different(faces: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(join_duplicates(faces), faces)
     alone = faces.assign(pair=faces.path)
-    assert join_duplicates(alone).pair.nunique() == 48  # nor is a comic its photograph
+    assert join_duplicates(alone).pair.nunique() == 48  # also the two images of each pair
 
 
 def test_names_do_not_depend_on_the_order(folder: Path) -> None:
@@ -143,7 +143,9 @@ def test_leftovers_in_the_rows_of_bad_files_join_nothing(
     def with_leftovers(*arguments, **settings):
         rasters, failures = real(*arguments, **settings)
         for array in rasters:
-            array[list(failures)] = array[3]  # memory is not wiped: a row may hold any image
+            array[list(failures)] = array[
+                3
+            ]  # the array is not initialised: a row may contain any image
         return rasters, failures
 
     monkeypatch.setattr(skcomic.catalogue.duplicates, "try_rasters", with_leftovers)

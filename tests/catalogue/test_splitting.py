@@ -43,7 +43,7 @@ def test_splits_hold_each_row_once_and_pairs_together(
     shares["test"] = test_size
     for name, part in split.items():
         target = catalogue.label.value_counts() * shares[name]
-        # A pair holds up to 2 of a class and 5 images: that is how finely it can be dealt.
+        # A pair has up to 2 images of a class and 5 in all, which limits the accuracy.
         assert (part.label.value_counts() - target).abs().max() <= 5
 
 

@@ -120,7 +120,7 @@ def test_a_mistake_costs_no_former_study(
         (["two", "--positive", "dogs"], "positive='dogs' is none of the classes"),
         (["two", "--out", "file"], "'file' is a file; name a folder"),
         (["two", "--jobs", "0"], "n_jobs == 0"),
-        (["text", "--out", "out2"], "cannot be read; mend or remove these files"),
+        (["text", "--out", "out2"], "cannot be read; repair or remove these files"),
         (["text", "--out", "out2"], "leave them out of the study with --on-bad quarantine"),
         (["--pairs", "0", "--out", "out3"], "n_pairs"),
     ],

@@ -2,11 +2,11 @@
 
     python tests/images/fuzz_images.py [--number 100000] [--first 0] [-j 1]
 
-Each mutation has a number, which makes it again: ``--first NUMBER --number 1``. They are tried
-in child processes. What must never come of one: the end of the process, more than five seconds,
-another exception than `ImageReadError`, a raster of another shape, an open file left behind,
-memory that grows. Prints counts, the slowest, and what was wrong; exits with 1 if anything was.
-libtiff has its own say on the standard error stream.
+Each mutation has a number that reproduces it: ``--first NUMBER --number 1``. They are tried in
+child processes. A mutation must not end the process, take more than five seconds, raise another
+exception than `ImageReadError`, return a raster of another shape, leave a file open, or make
+memory grow. Prints counts, the slowest mutation and the faults; exits with 1 if there are any.
+libtiff writes messages of its own to the standard error stream.
 """
 
 import argparse
@@ -43,7 +43,7 @@ _EDGE_VALUES = (0, 1, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF_FF
 
 
 class Result(NamedTuple):
-    """What came of some mutations."""
+    """The outcomes and faults of some mutations."""
 
     outcomes: Counter[str]
     faults: list[str]
@@ -54,7 +54,7 @@ class Result(NamedTuple):
 
 @cache
 def seeds() -> list[bytes]:
-    """The files that are mutated: those of hostile.py, each content once, but for large ones."""
+    """The files that are mutated: those of hostile.py without duplicates and large ones."""
     contents = {}
     with tempfile.TemporaryDirectory() as folder:
         for case in every_case():
@@ -68,7 +68,7 @@ def _content(case: Case, folder: Path) -> bytes:
 
 
 def mutation(number: int) -> bytes:
-    """Make the mutated file of a number."""
+    """Return the mutated file with a number."""
     random = Random(number)
     data = bytearray(random.choice(seeds()))
     for _ in range(random.choice((1, 1, 1, 2, 3, 5, 8))):
@@ -79,7 +79,7 @@ def mutation(number: int) -> bytes:
 
 
 def _place(data: bytearray, random: Random) -> int:
-    beginning = random.random() < 0.5  # where most of what is read with care is
+    beginning = random.random() < 0.5  # most headers are there
     return random.randrange(max(1, min(len(data), 200) if beginning else len(data)))
 
 
@@ -131,7 +131,7 @@ _MUTATORS = (
 
 
 def _repair_checksums(data: bytearray) -> None:
-    """So that the content of the chunks of a PNG file is looked at, too."""
+    """Correct the checksums of the chunks of a PNG file, so that their content is read."""
     at = 8
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -143,7 +143,7 @@ def _repair_checksums(data: bytearray) -> None:
 
 
 def try_mutations(numbers: Iterable[int], current: Any = None) -> Result:
-    """Try some mutations in this process; `told.value` is the number that is being tried."""
+    """Try some mutations in this process; `current.value` is set to the number being tried."""
     outcomes: Counter[str] = Counter()
     faults: list[str] = []
     slowest = (0.0, -1)
@@ -157,7 +157,7 @@ def try_mutations(numbers: Iterable[int], current: Any = None) -> Result:
                 current.value = number
             path.write_bytes(mutation(number))
             warnings.simplefilter("error" if number % 2 else "ignore")
-            # Some as large as is allowed at all; most in the time of small ones.
+            # A few with the largest limit; most with a small one, which takes less time.
             limit = {} if number % 50 == 0 else {"max_pixels": MAX_PIXELS}
             start = time.perf_counter()
             outcome = _outcome(path, limit)
@@ -199,7 +199,7 @@ def _run_child(numbers: range, current: Any, results: Any) -> None:
 
 
 def try_in_child(numbers: range) -> list[Result]:
-    """Try mutations in child processes; where one of them ends at a mutation, go on behind it."""
+    """Try mutations in a child process; if it ends at one, resume with the next in another."""
     context = multiprocessing.get_context("spawn")
     current, results = context.Value("q", -1), context.SimpleQueue()
     child = context.Process(target=_run_child, args=(numbers, current, results))
@@ -224,7 +224,7 @@ def try_in_child(numbers: range) -> list[Result]:
 
 
 def main() -> None:
-    """Try as many as are wanted, and print what was found."""
+    """Try a number of mutations and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--number", type=int, default=100_000)
     parser.add_argument("--first", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Hostile inputs, made by code, each with what must come of it: a raster, or a failure by name.
+"""Hostile inputs, made by code, each with its expected outcome: a raster or a kind of failure.
 
 `python tests/images/hostile.py` tries all of them and prints the table of outcomes.
 """
@@ -37,7 +37,7 @@ from PIL import Image
 from skcomic.images.decoding import ImageReadError, read_raster
 
 SIDE = 16
-# Four squares; what a colour becomes is told by ITU-R 601, not by the code under test.
+# Four squares; the grey level of a colour is computed by ITU-R 601, not by the code under test.
 COLOURS = np.array([[(40, 40, 40), (250, 10, 60)], [(0, 200, 90), (30, 60, 255)]], dtype=np.uint8)
 LEVELS = np.array([[40, 200], [120, 250]], dtype=np.uint8)
 WHITE = 255
@@ -52,14 +52,14 @@ class Failure(NamedTuple):
 
 
 class Levels(NamedTuple):
-    """The grey levels of a raster, of any size, and how far off a lossy format may be."""
+    """The grey levels of a raster of any size, and the largest error that is accepted."""
 
     levels: np.ndarray
     tolerance: int = EXACT
 
 
 class Case(NamedTuple):
-    """An input: `make` puts it into a folder, where only it is, and gives its path."""
+    """An input: `make` creates it in an empty folder and returns its path."""
 
     group: str
     name: str
@@ -88,7 +88,7 @@ def coloured() -> Image.Image:
 
 
 def noise(side: int = 48) -> Image.Image:
-    """Something that no format makes small."""
+    """An image that no format compresses well."""
     return Image.fromarray(
         np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     )
@@ -184,7 +184,7 @@ def good_modes() -> Iterator[Case]:
     yield case("CMYK TIFF", encoded(coloured().convert("CMYK"), "TIFF"), luma(COLOURS), 2)
     ink = encoded(coloured().convert("CMYK"), "JPEG", quality=95, subsampling=0)
     yield case("CMYK JPEG", ink, luma(COLOURS), LOSSY)
-    # Stored are Y, Cb, Cr and K, told by the last byte of Adobe's segment; Pillow stores 255 - x.
+    # The last byte of Adobe's segment says that Y, Cb, Cr and K are stored; Pillow stores 255 - x.
     full = Image.new("L", (SIDE, SIDE), 127)
     planes = Image.merge("CMYK", (grey(), full, full, Image.new("L", (SIDE, SIDE), 0)))
     data = bytearray(encoded(planes, "JPEG", quality=95, subsampling=0))
@@ -200,7 +200,7 @@ def good_modes() -> Iterator[Case]:
             yield case(name, encoded(Image.new("L", size, 77), kind), [[77, 77], [77, 77]])
     for mode in ("F", "I", "LAB"):
         data = encoded(Image.new(mode, (SIDE, SIDE)), "TIFF")
-        refused = Failure("unreadable", f"pixels of mode {mode} have no agreed grey level")
+        refused = Failure("unreadable", f"pixels of mode {mode} have no defined grey level")
         yield Case("pixels", f"TIFF of mode {mode}", file_of(data), refused)
 
 
@@ -226,7 +226,7 @@ def orientations() -> Iterator[Case]:
 
 
 def animations() -> Iterator[Case]:
-    """The first frame, and animations that are too much."""
+    """The first frame, and animations that are too large."""
     second = Image.new("RGB", (SIDE, SIDE), "black")
     for kind, options in (("GIF", {}), ("PNG", {}), ("WEBP", {"lossless": True})):
         data = encoded(coloured(), kind, save_all=True, append_images=[second] * 3, **options)
@@ -247,7 +247,7 @@ def animations() -> Iterator[Case]:
 
 
 def names() -> Iterator[Case]:
-    """What a file system lets a file be called."""
+    """Unusual file names."""
     data = encoded(grey(), "PNG")
     for what, name in (
         ("a line break", "two\nlines.png"), ("no text", os.fsdecode(b"\xff\xfe.png")),
@@ -275,7 +275,7 @@ def truncated() -> Iterator[Case]:
 
 
 def bombs() -> Iterator[Case]:
-    """Little files that ask for much."""
+    """Small files that require much memory or time."""
 
     def case(name: str, data: bytes, reason: str, kind: str = "too large") -> Case:
         return Case("bomb", name, file_of(data), Failure(kind, reason))
@@ -325,7 +325,7 @@ def bombs() -> Iterator[Case]:
 
 
 def no_images() -> Iterator[Case]:
-    """Other things under the name of an image."""
+    """Files of other kinds with the name of an image."""
     contents = {
         "zero bytes": b"", "text": b"I am a text", "one byte": b"\xff", "zeros": bytes(1000),
         "PDF": b"%PDF-1.7\n", "SVG": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -345,7 +345,7 @@ def no_images() -> Iterator[Case]:
 
 
 def no_files() -> Iterator[Case]:
-    """What is there, but no file, or is not there."""
+    """Paths of something else than a file, or of nothing."""
 
     def folder_of(folder: Path) -> str:
         (folder / "x.jpg").mkdir()
@@ -372,8 +372,8 @@ def no_files() -> Iterator[Case]:
             os.chdir(before)
         return str(folder / "x.jpg")
 
-    irregular = Failure("not an image", "is no regular file")
-    nowhere = Failure("missing", "is a link that leads nowhere")
+    irregular = Failure("not an image", "is not a regular file")
+    nowhere = Failure("missing", "is a broken link")
     yield Case("no file", "folder", folder_of, Failure("not an image", "is a folder"))
     yield Case("no file", "missing", lambda folder: "no/x.jpg", Failure("missing", "no such file"))
     yield Case("no file", "dangling link", link("nowhere.jpg"), nowhere)
@@ -385,13 +385,13 @@ def no_files() -> Iterator[Case]:
         yield Case("no file", device, link(device), irregular)
     long = Failure("unreadable", "File name too long")
     yield Case("no file", "a name of 300 bytes", lambda folder: f"{folder}/{'n' * 300}", long)
-    no_name = Failure("missing", "no file can have this name")
+    no_name = Failure("missing", "is not a valid file name")
     yield Case("no file", "a name with a zero byte", lambda folder: f"{folder}/a\0b.jpg", no_name)
     yield Case("no file", "half a character", lambda folder: f"{folder}/\ud800.jpg", no_name)
 
 
 def outcome_of(case: Case, folder: Path) -> tuple[str, str]:
-    """Try an input; tell the kind of the outcome, and what is wrong with it, if anything."""
+    """Try an input; return the kind of the outcome, and how it differs from the expected one."""
     path = case.make(folder)
     expected = case.outcome
     shape = expected.levels.shape if isinstance(expected, Levels) else (2, 2)

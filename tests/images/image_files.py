@@ -1,4 +1,4 @@
-"""Image files made of bytes, among them such as no encoder writes."""
+"""Image files made of bytes, also files that no encoder writes."""
 
 import struct
 import zlib
@@ -41,13 +41,13 @@ def png(width: int, height: int, *more: bytes, rows: bytes = b"\0" * 9) -> bytes
 
 
 def with_jpeg_size(data: bytes, width: int, height: int) -> bytes:
-    """A JPEG file whose header tells another size."""
+    """A JPEG file whose header contains another size."""
     at = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2")) + 5
     return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
 
 
 def with_many_scans(data: bytes, n_scans: int) -> bytes:
-    """A progressive JPEG file with its last scan many times over."""
+    """A progressive JPEG file in which the last scan is repeated."""
     last = data.rfind(b"\xff\xda")
     return data[:last] + data[last:-2] * n_scans + data[-2:]
 
@@ -94,7 +94,7 @@ def webp_canvas(width: int, height: int) -> bytes:
 
 
 def webp_of_many_frames(n_frames: int) -> bytes:
-    """An animation with its first frame many times over."""
+    """An animation in which the first frame is repeated."""
     image = Image.new("RGB", (4, 4))
     other = Image.new("RGB", (4, 4), "white")
     data = encoded(image, "WEBP", save_all=True, append_images=[other], lossless=True)

@@ -1,4 +1,4 @@
-"""The cache: never a wrong pixel, whatever happens to files, folder and processes."""
+"""The cache never returns wrong pixels, also if files, folder or processes fail."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from skcomic.images.cache import RasterCache, raster_keys
 
 @pytest.fixture
 def settled(faces_dir: Path, tmp_path: Path) -> list[str]:
-    """Six images of the test's own, old enough to be kept."""
+    """Six images that the test may change, old enough to be stored."""
     paths = [tmp_path / path.name for path in sorted((faces_dir / "faces").iterdir())[:6]]
     for path in paths:
         shutil.copyfile(faces_dir / "faces" / path.name, path)
@@ -155,7 +155,7 @@ def test_a_process_that_is_killed_leaves_an_undamaged_cache(
 
 
 def assert_falls_back(paths: list[str], folder: Path, match: str) -> None:
-    """The pixels are right and the folder costs one warning, however often it is used."""
+    """Check that the pixels are right, and that the folder causes one warning in all."""
     plain = ImageVectorizer(12).transform(paths)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -182,7 +182,7 @@ def test_a_damaged_cache_is_not_used(settled: list[str], folder: Path) -> None:
         (folder / "rasters.lmdb").write_bytes(damaged)
         if damaged:
             assert_falls_back(settled, folder, "is damaged")
-        else:  # as good as none
+        else:  # an empty file is used like a missing one
             ImageVectorizer(12, cache=folder).transform(settled)
         RasterCache.close(folder)
 
@@ -205,7 +205,7 @@ def test_damaged_pixels_are_decoded_again(settled: list[str], folder: Path) -> N
 def test_a_full_disk_costs_one_warning(settled: list[str], folder: Path, largest_file) -> None:
     ImageVectorizer(8, cache=folder).transform(settled[:1])
     with largest_file((folder / "rasters.lmdb").stat().st_size):
-        assert_falls_back(settled, folder, "make room")
+        assert_falls_back(settled, folder, "free disk space")
     RasterCache.close(folder)
     assert ImageVectorizer(8, cache=folder).transform(settled).shape == (6, 64)
 

@@ -1,4 +1,4 @@
-"""Each input of hostile.py has the outcome that it must have, whatever the circumstances."""
+"""Each input of hostile.py has its expected outcome, in threads and with any settings."""
 
 import os
 import resource
@@ -58,7 +58,7 @@ def test_every_input_has_its_outcome(cases: list[Case], tmp_path: Path) -> None:
 
 
 def test_the_table_of_outcomes_in_little_memory() -> None:
-    """A bomb that went off would not fit."""
+    """A decompression bomb would exceed the limit of memory."""
     result = subprocess.run(
         [sys.executable, hostile.__file__],
         capture_output=True,
@@ -106,7 +106,7 @@ def test_no_permission() -> None:
         Image.new("L", (8, 8)).save(path)
         path.chmod(0)
         is_root = os.geteuid() == 0
-        if is_root:  # whom no permission stops
+        if is_root:  # root may read any file
             os.seteuid(65_534)
         try:
             with pytest.raises(ImageReadError) as caught:
@@ -163,7 +163,7 @@ def test_only_the_first_frame_is_decoded(tmp_path: Path) -> None:
 def test_a_pipe_in_the_place_of_a_file_does_not_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may come there between the look at the file and opening it."""
+    """It may replace the file after its status was read and before it is opened."""
     path, pipe = tmp_path / "image.png", tmp_path / "pipe"
     path.write_bytes(png(8, 8))
     os.mkfifo(pipe)

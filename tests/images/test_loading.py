@@ -53,10 +53,10 @@ def test_one_decode_serves_two_sizes_where_it_does_so_exactly(tmp_path: Path) ->
 
 
 def make_decode_counter() -> Callable[[str], None]:
-    """Give a function that joblib can send to its workers: they cannot import this file."""
+    """Return a function that joblib can send to its workers, which cannot import this file."""
 
     def count_decodes_in(file: str) -> None:
-        """From now on, write process, file and size of each decode in this process to a file."""
+        """Append process, file and size of each later decode in this process to a file."""
         import os
 
         from skcomic.images import decoding as images
@@ -81,7 +81,7 @@ def test_a_study_decodes_each_image_once_per_size(
     file = str(tmp_path / "decodes")
     count_decodes_in = make_decode_counter()
     for module in (images, skcomic.images.loading):
-        monkeypatch.setattr(module, "read_rasters", module.read_rasters)  # put back afterwards
+        monkeypatch.setattr(module, "read_rasters", module.read_rasters)  # restored afterwards
     count_decodes_in(file)
     settings = {"n_candidates": 2, "epochs": 1, "final_epochs": 1, "cost": "multiply_adds"}
     for n_decodes in (48 * 2, 48 * 2 + 32):  # the second time, to estimate the time of decoding
