@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writing files atomically."""
 
 import os
 import tempfile
@@ -9,22 +9,22 @@ from typing import IO
 
 
 def write_file(path: Path, content: str | bytes, *, fsync: bool = True) -> None:
-    """Write a file whole or not at all.
+    """Write a file atomically: it has all of its content, or is not changed.
 
     Parameters
     ----------
     path : Path
-        The file; a former one is replaced once the new one is complete.
+        The file; an existing one is replaced when the new one is complete.
     content : str or bytes
-        What is written; text as UTF-8.
+        The content; text is encoded as UTF-8.
     fsync : bool, default=True
-        Whether to wait until the disk has it (some 10 ms), so that the file is whole after a
-        power cut too. False: after one, it may be empty.
+        Whether to wait until the content is on the disk (about 10 ms), so that the file is
+        complete after a power failure too. Otherwise it may be empty after one.
 
     Raises
     ------
     OSError
-        If it cannot be written; it names the file. A former file is still there.
+        If the file cannot be written; the error names it. An existing file is not changed.
     """
     with atomic_write(path, fsync=fsync) as file:
         file.write(content.encode() if isinstance(content, str) else content)
@@ -32,24 +32,24 @@ def write_file(path: Path, content: str | bytes, *, fsync: bool = True) -> None:
 
 @contextmanager
 def atomic_write(path: Path, *, fsync: bool = True) -> Iterator[IO[bytes]]:
-    """Give a file to write bit by bit, which appears whole or not at all.
+    """Open a file for writing that replaces another one when the context ends.
 
     Parameters
     ----------
     path : Path
-        The file; a former one is replaced at the end, unless an error ends the writing.
+        The file; an existing one is replaced at the end, unless an error was raised.
     fsync : bool, default=True
         As for `write_file`.
 
     Yields
     ------
     file : binary file
-        Beside it, under another name.
+        A temporary file in the same folder.
 
     Raises
     ------
     OSError
-        If it cannot be written; it names the file. A former file is still there.
+        If the file cannot be written; the error names it. An existing file is not changed.
     """
     temporary = None
     try:
@@ -66,7 +66,7 @@ def atomic_write(path: Path, *, fsync: bool = True) -> Iterator[IO[bytes]]:
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        of_writing = {None, str(temporary)} if temporary else {getattr(error, "filename", None)}
-        if not isinstance(error, OSError) or error.filename not in of_writing:
-            raise  # of what the caller does meanwhile
+        own_names = {None, str(temporary)} if temporary else {getattr(error, "filename", None)}
+        if not isinstance(error, OSError) or error.filename not in own_names:
+            raise  # not an error of writing, but of the caller's code in the context
         raise OSError(error.errno, f"cannot write it: {error.strerror}", str(path)) from error

@@ -1,4 +1,4 @@
-"""What is wrong with a catalogue: files that cannot be read, and images that are odd or twice."""
+"""Problems of a catalogue: files that cannot be read, unusual images, and duplicates."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ from skcomic.catalogue.duplicates import (
 )
 from skcomic.images.decoding import ImageFacts, ImageReadError, examine_image
 
-#: What can be wrong, the worst first.
+#: The kinds of problems, the most severe first.
 KINDS = (
     "missing",
     "permission",
@@ -34,8 +34,8 @@ KINDS = (
     "extension does not match the content",
 )
 
-#: A side, in pixels, below which an image is told to be tiny: it holds less than is compared,
-#: and less than the smaller of the sizes that a study tries.
+#: Side, in pixels, below which an image is reported as tiny: it has fewer pixels than are compared
+#: to find duplicates, and fewer than the smaller of the sizes that a study tries.
 TINY = 32
 
 FORMATS_OF_EXTENSIONS = {
@@ -52,7 +52,8 @@ FORMATS_OF_EXTENSIONS = {
     ".webp": "WEBP",
 }
 
-# Images that one thread examines at a time.
+# Images that one thread examines at a time. 2,048 JPEG files of 64x64 pixels in two threads take
+# 1.6 s; in batches of 1 2.7 s, of 4 2.1 s, of 256 1.7 s.
 _BATCH = 32
 
 
@@ -65,7 +66,7 @@ class Problem(NamedTuple):
 
 
 def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd.DataFrame:
-    """Decode every file in full and list what is wrong. Nothing is deleted or moved.
+    """Decode every file in full and list the problems. Nothing is deleted or moved.
 
     Parameters
     ----------
@@ -79,21 +80,21 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
     -------
     problems : DataFrame of shape (n_problems, 3)
         Columns `path`, `kind` and `detail`, all strings, in the order of the catalogue; no rows
-        if all is well. A file may have several. The kinds are
+        if there are no problems. A file may have several. The kinds are
 
         ``missing``, ``empty``, ``not an image``, ``truncated``, ``too large``, ``unreadable``,
         ``permission``
-            It cannot be read; `detail` is the reason.
+            The file cannot be read; `detail` is the reason.
         ``animated``
-            There is more than one frame; only the first is used.
+            The file has more than one frame; only the first is used.
         ``tiny``
             A side is shorter than 32 pixels.
         ``extension does not match the content``
-            Such as a PNG image whose name ends in ``.jpg``. It is read for what it is.
+            Such as a PNG image whose name ends in ``.jpg``. It is read as a PNG image.
         ``duplicate``, ``near-duplicate``
-            An earlier image has the same content, or looks the same as told in
-            `join_duplicates`; `detail` names it, and tells if it is of another class. The two
-            images of a pair may look the same.
+            An earlier image has the same content, or looks the same as defined in
+            `join_duplicates`; `detail` names it, and says if it is of another class. The images
+            of a pair may look the same.
         ``pair incomplete``
             The pair has no image of some class, while most pairs have one of each.
 
@@ -103,8 +104,8 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
 
     Notes
     -----
-    Memory does not grow with the images: of each, a hash of 32 bytes is kept. A changed byte
-    within the data of a JPEG file is no error for its decoder, and is not found.
+    Images are not kept in memory, only a hash of 32 bytes of each. A changed byte in the data of a
+    JPEG file is not an error for its decoder, and is not found.
 
     Examples
     --------
@@ -124,22 +125,24 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
     paths = catalogue.path.tolist()
     batches = np.array_split(np.arange(len(paths)), max(1, len(paths) // _BATCH))
     examined = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-        delayed(_examine)([paths[row] for row in batch]) for batch in batches
+        delayed(_examine_batch)([paths[row] for row in batch]) for batch in batches
     )
-    for batch, (found, batch_hashes, batch_is_read) in zip(batches, examined, strict=True):
+    for batch, (batch_problems, batch_hashes, batch_is_read) in zip(
+        batches, examined, strict=True
+    ):
         hashes[batch], is_read[batch] = batch_hashes, batch_is_read
-        for row, problems_of_file in zip(batch, found, strict=True):
-            problems[row] += problems_of_file
-    for row, problem in _repeated(catalogue, hashes, is_read):
+        for row, file_problems in zip(batch, batch_problems, strict=True):
+            problems[row] += file_problems
+    for row, problem in _list_duplicates(catalogue, hashes, is_read):
         problems[row].append(problem)
-    for row, problem in _incomplete(catalogue):
+    for row, problem in _list_incomplete_pairs(catalogue):
         problems[row].append(problem)
-    listed = [problem for problems_of_file in problems for problem in problems_of_file]
+    listed = [problem for file_problems in problems for problem in file_problems]
     return pd.DataFrame(listed, columns=list(Problem._fields), dtype=str)
 
 
-def _examine(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, np.ndarray]:
-    """Look at some files: what is wrong with each, its hash, and whether it can be read."""
+def _examine_batch(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, np.ndarray]:
+    """Return the problems and the hash of each file, and whether it can be read."""
     rasters = np.zeros((len(paths), COMPARED_SIDE, COMPARED_SIDE), dtype=np.uint8)
     is_read = np.zeros(len(paths), dtype=bool)
     problems: list[list[Problem]] = []
@@ -150,11 +153,13 @@ def _examine(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, np.ndar
             problems.append([Problem(*failure) for failure in error.failures])
             continue
         rasters[row], is_read[row] = facts.raster, True
-        problems.append([Problem(path, kind, detail) for kind, detail in _oddities(path, facts)])
+        problems.append(
+            [Problem(path, kind, detail) for kind, detail in _find_anomalies(path, facts)]
+        )
     return problems, perceptual_hashes(rasters), is_read
 
 
-def _oddities(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
+def _find_anomalies(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
     if facts.n_frames > 1:
         yield "animated", f"{facts.n_frames} frames, of which the first is used"
     if min(facts.width, facts.height) < TINY:
@@ -164,7 +169,7 @@ def _oddities(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
         yield "extension does not match the content", f"is a {facts.format} image"
 
 
-def _repeated(
+def _list_duplicates(
     catalogue: pd.DataFrame, hashes: np.ndarray, is_read: np.ndarray
 ) -> Iterator[tuple[int, Problem]]:
     duplicates = find_duplicates(catalogue, hashes, is_read)
@@ -182,14 +187,14 @@ def _repeated(
             yield row, Problem(paths[row], "near-duplicate", detail)
 
 
-def _incomplete(catalogue: pd.DataFrame) -> Iterator[tuple[int, Problem]]:
+def _list_incomplete_pairs(catalogue: pd.DataFrame) -> Iterator[tuple[int, Problem]]:
     """List pairs without an image of some class, where most pairs have one of each."""
     counts = pd.crosstab(catalogue.pair, catalogue.label)
-    lacks = counts.eq(0).any(axis=1)
-    if lacks.mean() >= 0.5:  # pairs of classes are not what is paired here
+    is_incomplete = counts.eq(0).any(axis=1)
+    if is_incomplete.mean() >= 0.5:  # pairs are not made of one image of each class
         return
     first_row = dict(zip(catalogue.pair[::-1], range(len(catalogue) - 1, -1, -1), strict=True))
-    for pair in counts.index[lacks]:
+    for pair in counts.index[is_incomplete]:
         row = first_row[pair]
         absent = ", ".join(counts.columns[counts.loc[pair].eq(0)])
         path = catalogue.path.iloc[row]

@@ -1,4 +1,4 @@
-"""Which images are the same as others, or look the same, and what must stay together for it."""
+"""Images that are equal or look the same, and the pairs that are joined because of them."""
 
 import hashlib
 import warnings
@@ -16,20 +16,24 @@ from scipy.sparse.csgraph import connected_components
 from skcomic.images.decoding import ImageFailure, PathLike
 from skcomic.images.loading import try_rasters
 
-#: Side, in pixels, of the rasters that are compared; smaller ones hold too little to tell.
+#: Side, in pixels, of the rasters that are compared; smaller ones have too little detail.
 COMPARED_SIDE = 32
 
-#: What a hash is made of: so many bits, in so many unsigned integers.
+#: Bits of a hash, and the unsigned integers of 64 bits that hold them.
 N_BITS, N_WORDS = 256, 4
 
-#: Two images whose hashes differ by no more bits than these look the same.
+#: Two images look the same if their hashes differ by at most this many bits. Most versions of one
+#: real image differ by fewer, different images by 60 or more (table in `join_duplicates`).
 MAX_DISTANCE = 32
 
-# Grey levels (standard deviation) below which a raster has no pattern: the bits of its hash are
-# rounding errors, and a black sheet would look like a white one.
-_LEAST_CONTRAST = 2
+# Standard deviation, in grey levels, below which a raster has no pattern: the bits of its hash are
+# rounding errors, and a black image would look like a white one. If the contrast of 360 real
+# images is reduced to 2, rounding changes 30 of the 256 bits at most (MAX_DISTANCE is 32); if it
+# is reduced to 1, 52.
+_MIN_CONTRAST = 2
 
-# Distances that are held at a time: few enough for the cache of a processor.
+# Distances that are in memory at a time: few enough for the cache of a processor. All 200 million
+# of 20,000 hashes take 1.1 s; in blocks of 2**12 or 2**16 1.5 s, of 2**20 1.0 s, of 2**24 1.4 s.
 _BLOCK = 2**18
 
 _NONE = -1
@@ -39,18 +43,19 @@ Links = Iterable[tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Duplicates:
-    """For each image of a catalogue, what it repeats.
+    """The duplicates in a catalogue: for each image, an earlier one that it repeats.
 
     Parameters
     ----------
     copy_of : ndarray of shape (n_images,), int
-        Row of the first image of the same content; -1: none before this one.
-    like : ndarray of shape (n_images,), int
-        Row of the first image of another pair that looks the same; -1: none before this one.
+        Row of the first image with the same content; -1 if no earlier image has it.
+    similar_to : ndarray of shape (n_images,), int
+        Row of the first image of another pair that looks the same; -1 if no earlier one does.
     distance : ndarray of shape (n_images,), int
-        How many bits of the two hashes differ.
+        Number of bits that differ between the hashes of the image and of `similar_to`; -1 if
+        there is no such image.
     group : ndarray of shape (n_images,), int
-        Images that are linked by either, directly or through others, have the same number.
+        The same number for images that are linked by either, directly or through others.
     """
 
     copy_of: np.ndarray
@@ -60,27 +65,27 @@ class Duplicates:
 
     @property
     def first(self) -> np.ndarray:
-        """Row of the image that each one repeats, by content or else by look; -1: none."""
+        """Row of the image that each one repeats, by content or else by look; -1 if none."""
         return np.where(self.copy_of == _NONE, self.similar_to, self.copy_of)
 
 
 def join_duplicates(
     catalogue: pd.DataFrame, *, n_jobs: int | None = None, cache: PathLike | None = None
 ) -> pd.DataFrame:
-    """Make one pair of all pairs that share an image, or an image that looks the same.
+    """Join all pairs that share an image, or images that look the same, into one pair.
 
-    Whoever splits by `pair` then has no copy of a training image among the test images.
-    Files of the same content are found by a hash of it, images that look the same by the
-    perceptual hash of 256 bits that `imagehash.phash` makes of 32x32 grey pixels.
+    A split by `pair` then has no copy of a training image among the test images. Files with the
+    same content are found by a hash of the content, images that look the same by the perceptual
+    hash of 256 bits that `imagehash.phash` computes from 32x32 grey pixels.
 
     Parameters
     ----------
     catalogue : DataFrame with columns `path` and `pair`
-        As from `load_catalogue`. Files that cannot be read are left alone, with a warning.
+        As from `load_catalogue`. Files that cannot be read are not joined, with a warning.
     n_jobs : int or None, default=None
         Number of threads that decode.
     cache : str, path-like or None, default=None
-        Folder that keeps the decoded images; see `ImageVectorizer`.
+        Folder that stores the decoded images; see `ImageVectorizer`.
 
     Returns
     -------
@@ -90,14 +95,14 @@ def join_duplicates(
 
     See Also
     --------
-    skcomic.split_catalogue : Does this by itself.
+    skcomic.split_catalogue : Calls this function by default.
     skcomic.check_catalogue : Lists the duplicates.
 
     Notes
     -----
-    Two images look the same if at most 32 of the 256 bits differ. On the 360 real images of
-    face2comics 1.0.0 (180 pairs of 106 to 512 pixels), so many bits differ between an image and
-    a version of it:
+    Two images look the same if at most 32 of the 256 bits differ. The table has the number of
+    bits that differ between an image and a version of it, for the 360 real images of face2comics
+    1.0.0 (180 pairs of 106 to 512 pixels):
 
     =====================================  ======  ====  =====  =======
     version                                median  99 %  worst  found
@@ -118,10 +123,10 @@ def join_duplicates(
     =====================================  ======  ====  =====  =======
 
     Two images of different pairs differ by 60 bits or more (median 118; 64,440 comparisons), so
-    that none is joined by mistake; of 480 images by `make_comic_faces`, by 72 or more. On the 64
-    bits that are the default of `imagehash`, two different faces are as near (6 bits) as an image
-    is to itself at half the size. Images without a pattern, of a standard deviation below two
-    grey levels, are compared by content alone. ``benchmarks/near_duplicates.py`` repeats this.
+    that none is joined by mistake; of 480 images by `make_comic_faces`, by 72 or more. With the 64
+    bits that are the default of `imagehash`, two different faces are as close (6 bits) as an image
+    is to itself at half the size. Images without a pattern, with a standard deviation below two
+    grey levels, are compared only by content. ``benchmarks/near_duplicates.py`` repeats this.
 
     Examples
     --------
@@ -150,21 +155,21 @@ def join_duplicates(
 def _warn_unreadable(failures: list[ImageFailure]) -> None:
     path, _, reason = failures[0]
     warnings.warn(
-        f"{len(failures)} files cannot be read, so that no duplicates of them are found (the "
+        f"{len(failures)} files cannot be read, so their duplicates are not found (the "
         f"first: {path}: {reason}); skcomic.check_catalogue lists them",
         stacklevel=3,
     )
 
 
 def join_pairs(catalogue: pd.DataFrame, duplicates: Duplicates) -> pd.DataFrame:
-    """Make one pair of all pairs that are linked by duplicates.
+    """Join all pairs that are linked by duplicates into one pair.
 
     Parameters
     ----------
     catalogue : DataFrame with a column `pair`
         The images.
     duplicates : Duplicates
-        Of these images.
+        The duplicates among them.
 
     Returns
     -------
@@ -172,37 +177,37 @@ def join_pairs(catalogue: pd.DataFrame, duplicates: Duplicates) -> pd.DataFrame:
         As from `join_duplicates`.
     """
     pairs = pd.factorize(catalogue.pair)[0]
-    group = join_groups(pairs, [_links_within(duplicates.group)])
+    group = join_groups(pairs, [_links_of_groups(duplicates.group)])
     return catalogue.assign(pair=catalogue.pair.groupby(group).transform("min"))
 
 
-def _links_within(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _links_of_groups(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Link every row to the first one of its group."""
     _, first, number = np.unique(group, return_index=True, return_inverse=True)
     return np.arange(len(group)), first[number]
 
 
 def join_groups(group: np.ndarray, links: Links) -> np.ndarray:
-    """Merge groups that links join, directly or through others.
+    """Merge groups that are linked, directly or through others.
 
     Parameters
     ----------
     group : ndarray of shape (n_rows,), int
-        The number of the group that each row is in, from 0.
+        Number of the group of each row, from 0.
     links : iterable of (ndarray, ndarray)
-        Rows, and for each another one that must be in the same group; in any number of blocks.
+        Rows, and for each another row that must be in the same group, in any number of blocks.
 
     Returns
     -------
     joined : ndarray of shape (n_rows,), int
-        Numbers of the groups afterwards, from 0.
+        Number of the merged group of each row, from 0.
     """
     for rows, others in links:
         ends = group[rows], group[others]
-        apart = ends[0] != ends[1]
-        if apart.any():  # of a thousand blocks most have nothing to join
+        is_link = ends[0] != ends[1]
+        if is_link.any():  # most blocks join nothing
             n_groups = group.max() + 1
-            edges = (np.ones(apart.sum()), (ends[0][apart], ends[1][apart]))
+            edges = (np.ones(is_link.sum()), (ends[0][is_link], ends[1][is_link]))
             graph = coo_array(edges, shape=(n_groups, n_groups))
             group = connected_components(graph, directed=False)[1][group]
     return group
@@ -211,24 +216,24 @@ def join_groups(group: np.ndarray, links: Links) -> np.ndarray:
 def find_duplicates(
     catalogue: pd.DataFrame, hashes: np.ndarray, is_read: np.ndarray
 ) -> Duplicates:
-    """Compare the images of a catalogue with one another.
+    """Compare each image of a catalogue with all others.
 
-    Memory is flat: the distances of a block of images are held, and of what looks the same
-    only the first.
+    Memory does not grow with the square of the number of images: only the distances of one block
+    are in memory, and of the images that look the same only the first.
 
     Parameters
     ----------
     catalogue : DataFrame with columns `path` and `pair`
         The images.
     hashes : ndarray of shape (n_images, 4), uint64
-        As from `perceptual_hashes`; of zeros where an image is not to be compared.
+        As from `perceptual_hashes`; zeros for images that must not be compared.
     is_read : ndarray of shape (n_images,), bool
-        Which files can be read; the others are left alone.
+        Whether the file can be read; others are not compared by content.
 
     Returns
     -------
     duplicates : Duplicates
-        The images of a pair may look alike: among them only the same content counts.
+        The images of one pair may look the same: they are compared only by content.
     """
     pairs = pd.factorize(catalogue.pair)[0]
     copy_of = _find_copies(catalogue.path.tolist(), is_read)
@@ -241,7 +246,7 @@ def find_duplicates(
         for earlier, later, bits in _find_similar(hashes):
             others = pairs[earlier] != pairs[later]
             earlier, later, bits = earlier[others], later[others], bits[others]
-            # Blocks go from the top down, so what came first is the first of all.
+            # Blocks are in the order of the rows, so the first one found is the first of all.
             rows, place = np.unique(later, return_index=True)
             new = similar_to[rows] == _NONE
             similar_to[rows[new]], distance[rows[new]] = earlier[place[new]], bits[place[new]]
@@ -252,7 +257,7 @@ def find_duplicates(
 
 
 def _find_copies(paths: Sequence[PathLike], is_read: np.ndarray) -> np.ndarray:
-    """Tell for each file the first of the same content, or -1; read only what may have one."""
+    """Return for each file the first with the same content, or -1; read only files of one size."""
     rows_of_size = defaultdict(list)
     for row in np.flatnonzero(is_read).tolist():
         rows_of_size[Path(paths[row]).stat().st_size].append(row)
@@ -270,7 +275,7 @@ def _find_copies(paths: Sequence[PathLike], is_read: np.ndarray) -> np.ndarray:
 
 
 def perceptual_hashes(rasters: np.ndarray) -> np.ndarray:
-    """Hash what images look like.
+    """Hash images such that images that look the same have similar hashes.
 
     Parameters
     ----------
@@ -280,14 +285,14 @@ def perceptual_hashes(rasters: np.ndarray) -> np.ndarray:
     Returns
     -------
     hashes : ndarray of shape (n_images, 4), uint64
-        Of 256 bits each; zeros for a raster without a pattern.
+        256 bits for each image; zeros for a raster without a pattern.
     """
     import imagehash  # not at the top: with SciPy's transforms it takes 0.3 seconds
 
     side = round(N_BITS**0.5)
     bits = np.zeros((len(rasters), N_BITS), dtype=bool)
     for row, raster in enumerate(rasters):
-        if raster.std() >= _LEAST_CONTRAST:
+        if raster.std() >= _MIN_CONTRAST:
             image = Image.fromarray(raster)
             image = image.resize((COMPARED_SIDE, COMPARED_SIDE), Image.Resampling.BOX)
             bits[row] = imagehash.phash(image, side, COMPARED_SIDE // side).hash.ravel()
@@ -295,14 +300,14 @@ def perceptual_hashes(rasters: np.ndarray) -> np.ndarray:
 
 
 def _find_similar(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Give, block by block, the rows of each two near hashes and how many bits differ."""
+    """Yield, for each block, pairs of rows with similar hashes and the bits that differ."""
     rows = np.flatnonzero(hashes.any(axis=1))
     hashes = hashes[rows]
     words = np.ascontiguousarray(hashes.T)
     step = max(1, _BLOCK // max(1, len(rows)))
     for start in range(0, len(rows), step):
         block = slice(start, start + step)
-        # Half of the bits rule out nearly all: then there are few left to be counted in full.
+        # Half of the bits exclude nearly all pairs of rows; the others are compared in full.
         half = np.bitwise_count(words[0, block, None] ^ words[0, None, start:])
         half += np.bitwise_count(words[1, block, None] ^ words[1, None, start:])
         i, j = np.nonzero(half <= MAX_DISTANCE)

@@ -1,4 +1,4 @@
-"""What a catalogue takes in memory and time, before it is loaded."""
+"""Memory and time that loading a catalogue takes, estimated before it is loaded."""
 
 import os
 import time
@@ -14,7 +14,7 @@ from skcomic.images.loading import store_raster
 
 @dataclass(frozen=True)
 class Footprint:
-    """What the rows of a catalogue at one size take, as `estimate_footprint` tells it.
+    """Memory and time that the rows of a catalogue take at one size.
 
     Parameters
     ----------
@@ -23,11 +23,11 @@ class Footprint:
     size : (int, int)
         Height and width, in pixels.
     n_bytes : int
-        Memory that all rows take together, as float32.
+        Memory that all rows together take as float32.
     seconds : float
         Time to decode and resize all images, on one thread.
     n_sample : int
-        How many images that time was measured on.
+        Number of images that this time was measured on.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def estimate_footprint(
     n_sample: int = 32,
     cache: PathLike | None = None,
 ) -> Footprint:
-    """Tell what it takes to load a catalogue, from a small sample of it.
+    """Estimate the memory and time to load a catalogue, from a small sample of it.
 
     Parameters
     ----------
@@ -65,10 +65,10 @@ def estimate_footprint(
     size : int or (int, int)
         Height and width of the rasters, in pixels.
     n_sample : int, default=32
-        How many images, evenly spaced over the catalogue, are decoded for the estimate.
+        Number of images, evenly spaced over the catalogue, that are decoded for the estimate.
     cache : str, path-like or None, default=None
-        Folder of a cache (see `ImageVectorizer`) that keeps what is decoded here; nothing is
-        read from it, since that would take no time.
+        Folder of a cache (see `ImageVectorizer`) that stores what is decoded here; nothing is
+        read from it, since the time of decoding is measured.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def estimate_footprint(
     ValueError
         If the catalogue has no rows.
     ImageReadError
-        If images of the sample cannot be read; all of them are named.
+        If images of the sample cannot be read; all of them are listed.
 
     Examples
     --------
@@ -116,29 +116,29 @@ def estimate_footprint(
         n_images=len(catalogue),
         size=(height, width),
         n_bytes=len(catalogue) * height * width * np.dtype(np.float32).itemsize,
-        # The median, since the first image of all waits for Pillow to load its formats.
+        # The median, since Pillow loads its formats when the first image is opened.
         seconds=float(np.median(seconds)) * len(catalogue),
         n_sample=n_sample,
     )
 
 
 def available_memory() -> int | None:
-    """Tell how many bytes of memory a process may still take, as far as the system says.
+    """Return the memory that this process can still allocate, if the system reports it.
 
     Returns
     -------
     n_bytes : int or None
-        The smaller of what the kernel holds available (Linux; elsewhere the whole memory)
-        and what the control group of the process leaves. None where neither is known.
+        The smaller of the memory that the kernel reports as available (Linux; elsewhere the
+        total memory) and what the limit of the control group leaves. None if neither is known.
     """
-    known = []
+    amounts = []
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
-        known.append(int(fields["MemAvailable"].split()[0]) * 1024)
+        amounts.append(int(fields["MemAvailable"].split()[0]) * 1024)
     elif "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
-        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        amounts.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     limit, used = (Path("/sys/fs/cgroup", f"memory.{name}") for name in ("max", "current"))
     if limit.exists() and (text := limit.read_text().strip()) != "max":
-        known.append(int(text) - int(used.read_text()))
-    return min(known, default=None)
+        amounts.append(int(text) - int(used.read_text()))
+    return min(amounts, default=None)

@@ -23,21 +23,21 @@ def load_catalogue(
     Parameters
     ----------
     root : str or path-like
-        The folder. Each of its sub-folders is a class, named as the folder is; the images
-        lie directly in it. Links are followed.
+        The folder. Each of its sub-folders is a class with the name of the sub-folder; the images
+        are directly in it. Links are followed.
     extensions : iterable of str, default=EXTENSIONS
-        Which files are images, by the end of their name, in any case.
+        The extensions of image files, in upper or lower case.
     pair : "stem", callable or None, default="stem"
-        Which images belong together and must never be split: those of the same stem
-        (``faces/7.jpg`` and ``comics/7.jpg`` are pair ``7``), those for which a function of
-        the path returns the same string, or None: each image is alone.
+        Which images belong together and must never be split: those with the same stem
+        (``faces/7.jpg`` and ``comics/7.jpg`` are pair ``7``), or those for which a function of
+        the path returns the same string. None: each image is a pair of its own.
 
     Returns
     -------
     catalogue : DataFrame of shape (n_images, 3)
         Columns `path`, `label` and `pair`, all strings, sorted by label and path, so that it
-        is the same from run to run. Its ``attrs`` tell the `root` and how many
-        `hidden_files`, `other_files` and `empty_folders` were passed over.
+        is the same from run to run. Its ``attrs`` contain the `root` and the numbers of
+        `hidden_files`, `other_files` and `empty_folders` that were skipped.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def load_catalogue(
     NotADirectoryError
         If `root` is a file.
     ValueError
-        If there is no class folder with images in it, or only one.
+        If no sub-folder contains images, or only one.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def load_catalogue(
         raise FileNotFoundError(f"there is no folder {str(root)!r}; {_EXPECTED_LAYOUT}")
     if not root.is_dir():
         raise NotADirectoryError(f"{str(root)!r} is a file; {_EXPECTED_LAYOUT}")
-    wanted = tuple(extension.lower() for extension in extensions)
+    suffixes = tuple(extension.lower() for extension in extensions)
     skipped = {"hidden_files": 0, "other_files": 0, "empty_folders": 0}
     images: list[tuple[str, str, str]] = []
     for entry in sorted(root.iterdir()):
@@ -74,18 +74,16 @@ def load_catalogue(
         elif not entry.is_dir():
             skipped["other_files"] += 1
         else:
-            paths = _images_of_class(entry, wanted, skipped)
-            images += [(str(path), entry.name, _pair_of(path, pair)) for path in paths]
+            paths = _list_images(entry, suffixes, skipped)
+            images += [(str(path), entry.name, _pair_name(path, pair)) for path in paths]
             skipped["empty_folders"] += not paths
     catalogue = pd.DataFrame(images, columns=list(COLUMNS), dtype=str)
-    _check_classes(catalogue, root, skipped, wanted)
+    _check_classes(catalogue, root, skipped, suffixes)
     catalogue.attrs.update(root=str(root), **skipped)
     return catalogue
 
 
-def _images_of_class(
-    folder: Path, extensions: tuple[str, ...], skipped: dict[str, int]
-) -> list[Path]:
+def _list_images(folder: Path, extensions: tuple[str, ...], skipped: dict[str, int]) -> list[Path]:
     paths = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
@@ -97,7 +95,7 @@ def _images_of_class(
     return paths
 
 
-def _pair_of(path: Path, pair: PairRule) -> str:
+def _pair_name(path: Path, pair: PairRule) -> str:
     if pair is None:
         return str(path)
     return path.stem if pair == "stem" else str(pair(path))
@@ -109,9 +107,9 @@ def _check_classes(
     classes = catalogue.label.unique().tolist()
     if len(classes) >= 2:
         return
-    others = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in skipped.items())
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in skipped.items())
     found = f"one class, {classes[0]!r}," if classes else "no class folder with images"
     raise ValueError(
-        f"looked in {str(root)!r} for two or more sub-folders, one per class, with images "
-        f"({' '.join(extensions)}) directly in them; found {found} and {others}"
+        f"{str(root)!r} must contain two or more sub-folders, one per class, with images "
+        f"({' '.join(extensions)}) directly in them; found {found} and {counts}"
     )

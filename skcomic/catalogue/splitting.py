@@ -1,4 +1,4 @@
-"""A catalogue -> training, validation and test images: pairs stay together."""
+"""A catalogue -> training, validation and test images, with pairs kept together."""
 
 from typing import Any, Literal
 
@@ -22,28 +22,28 @@ def split_catalogue(
 ) -> Bunch:
     """Split a catalogue at random into training, validation and test images.
 
-    Pairs are dealt out one by one, in random order, each to the part that then misses the
-    wanted number of images of each class by least. So a pair is never divided, and the
-    classes keep their proportions in every part, whatever the pairs are made of.
+    Pairs are assigned one by one, the largest first and otherwise in random order, each to the
+    part that this brings closest to its target number of images of each class. So a pair is never
+    divided, and the classes keep their proportions in every part, for pairs of any composition.
 
     Parameters
     ----------
     catalogue : DataFrame with columns `path`, `label` and `pair`
         As from `load_catalogue`.
     test_size : float, default=1/3
-        Share of the images that is kept for the test; between 0 and 1.
+        Share of the images that is used for the test; between 0 and 1.
     validation_size : float, default=1/3
-        Share *of the rest* that is kept for validation; between 0 and 1.
+        Share *of the rest* that is used for validation; between 0 and 1.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same split each time.
     duplicates : {"together", "ignore"}, default="together"
-        "together" decodes all images once (see `cache`) and keeps those that are the same or
-        look the same in one part, by `join_duplicates`: else a copy of a training image may be
-        in the test. "ignore" opens no file.
+        "together" decodes all images once (see `cache`) and keeps those that are equal or look
+        the same in one part, by `join_duplicates`; otherwise a copy of a training image may be in
+        the test. "ignore" does not open any file.
     n_jobs : int or None, default=None
         Number of threads that decode.
     cache : str, path-like or None, default=None
-        Folder that keeps the decoded images; see `ImageVectorizer`.
+        Folder that stores the decoded images; see `ImageVectorizer`.
 
     Returns
     -------
@@ -61,11 +61,11 @@ def split_catalogue(
     Warns
     -----
     UserWarning
-        If files cannot be read: duplicates of them are not found.
+        If files cannot be read: their duplicates are not found.
 
     See Also
     --------
-    join_duplicates : The same for other splits, such as `StratifiedGroupKFold`.
+    join_duplicates : Joins duplicates for other splits, such as `StratifiedGroupKFold`.
 
     Examples
     --------
@@ -101,34 +101,34 @@ def split_catalogue(
 def assign_groups(
     catalogue: pd.DataFrame, shares: list[float], random: np.random.RandomState
 ) -> np.ndarray:
-    """Give every row the number of a part, such that pairs stay whole and classes balanced.
+    """Assign every row to a part, such that pairs are not divided and classes are balanced.
 
     Parameters
     ----------
     catalogue : DataFrame with columns `label` and `pair`
         The images.
     shares : list of float
-        The wanted share of each part; they add up to 1.
+        The target share of each part; they add up to 1.
     random : RandomState
-        Decides which pair goes where.
+        Determines the order of pairs of equal size.
 
     Returns
     -------
     parts : ndarray of shape (n_images,), int
-        For each row the index of its part in `shares`.
+        For each row, the index of its part in `shares`.
     """
     counts = pd.crosstab(catalogue.pair, catalogue.label)
     pairs = counts.to_numpy()
-    # Large groups first: they are the hardest to place. Equal ones stay in random order.
+    # Large pairs first: they are the hardest to place. Pairs of equal size stay in random order.
     order = random.permutation(len(pairs))
     order = order[np.argsort(-pairs[order].sum(axis=1), kind="stable")]
-    wanted = np.outer(shares, pairs.sum(axis=0))
-    missing = wanted.copy()
+    target = np.outer(shares, pairs.sum(axis=0))
+    missing = target.copy()
     part_of_pair = np.empty(len(pairs), dtype=int)
     for i in order:
-        # Placing the pair in part p changes sum((missing / wanted) ** 2) by this much: the
-        # relative miss, so that small parts and rare classes count as much as large ones.
-        gain = ((2 * missing * pairs[i] - pairs[i] ** 2) / wanted**2).sum(axis=1)
+        # Placing the pair in part p reduces sum((missing / target) ** 2) by this amount. The error
+        # is relative, so that small parts and rare classes count as much as large ones.
+        gain = ((2 * missing * pairs[i] - pairs[i] ** 2) / target**2).sum(axis=1)
         part_of_pair[i] = np.argmax(gain)
         missing[part_of_pair[i]] -= pairs[i]
     return pd.Series(part_of_pair, index=counts.index).loc[catalogue.pair].to_numpy()
@@ -142,5 +142,5 @@ def _check_parts(catalogue: pd.DataFrame, split: Bunch) -> None:
             raise ValueError(
                 f"class {absent!r} has only {n_pairs} pairs, too few to put at least one "
                 f"into each of train, validation and test ({name} would have none); add images "
-                "of it"
+                "of this class"
             )

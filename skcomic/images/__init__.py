@@ -1,5 +1,5 @@
 """Image files -> rows of grey pixels.
 
-Paths come in; out go rasters (uint8), rows (float32 in [0, 1]) or the reason why a file cannot be
-read. Nothing else in skcomic opens an image.
+The input is paths; the output is rasters (uint8), rows (float32 in [0, 1]) or the reason why a
+file cannot be read. No other room of skcomic opens image files.
 """

@@ -1,9 +1,7 @@
-"""Rasters kept on disk: an image is decoded once per size, whoever wants it and how often."""
+"""Rasters on disk, so that an image is decoded once per size in all processes and fits."""
 
 import os
 import struct
-import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -17,8 +15,12 @@ import lmdb
 import numpy as np
 
 from skcomic.images.decoding import MAX_PIXELS, PathLike, Resample, decoder_version
+from skcomic.images.integrity import IntegrityMarker, marker_path
 
-#: Bytes that one cache may take; when they are used up, nothing more is kept.
+#: Bytes that one cache may take; a full cache stores nothing more. A raster of 64x64
+#: takes 8,308 bytes of the file (two pages of 4 KiB and its share of the tree), one of 32x32
+#: 3,288: there is room for 1.0 million of the former and 2.6 million of the latter. LMDB reserves
+#: this much address space, but neither disk space nor memory.
 LIMIT = 8 * 1024**3
 
 _FILE = "rasters.lmdb"
@@ -26,25 +28,17 @@ _LOCK_FILE = f"{_FILE}-lock"
 _N_DECODES = b"decodes"  # a key that is shorter than those of rasters
 _CHECKSUM = struct.Struct("<I")
 _COUNT = struct.Struct("<Q")
-# A file that was written a moment ago may be written again without another time of change.
+# A file that was written a moment ago may be written again and keep its time of change: Linux
+# takes that time from a clock that advances by 1 to 10 ms (CONFIG_HZ). Ten times the longest.
 _SETTLED_NANOSECONDS = 100_000_000
-
-# Looks at every page, in a process that may die of a damaged one: the file is mapped into memory.
-_CHECK = """
-import sys, zlib, lmdb
-with lmdb.open(sys.argv[1], subdir=False, readonly=True) as store:
-    with store.begin(buffers=True) as transaction:
-        for key, value in transaction.cursor():
-            zlib.crc32(value)
-"""
 
 
 FileState = tuple[bytes, int, int, int, int]
 
 
 def file_state(path: PathLike) -> FileState | None:
-    """Tell what changes when a file does: name, number, bytes and times. None: there is none."""
-    # pathlib would take longer than all that is read of a raster.
+    """Return the name, inode, size and times of a file, which change with it; None if missing."""
+    # pathlib would take longer than reading a raster.
     try:
         stat = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
@@ -54,6 +48,7 @@ def file_state(path: PathLike) -> FileState | None:
 
 
 def is_settled(before: FileState | None, after: FileState | None) -> bool:
+    """Return whether a file was not changed between two states, nor shortly before."""
     if before is None or before != after:
         return False
     return time.time_ns() - max(before[3:]) > _SETTLED_NANOSECONDS
@@ -65,84 +60,109 @@ def raster_keys(
     resample: Resample,
     max_pixels: int = MAX_PIXELS,
 ) -> list[bytes | None]:
-    """Name rasters by all that decides their pixels, and whether there are any."""
+    """Hash everything that determines the pixels of a raster, or whether it can be decoded.
+
+    Parameters
+    ----------
+    states : sequence of FileState or None
+        The states of the image files; None for a missing file.
+    size, resample, max_pixels
+        As for `read_raster`.
+
+    Returns
+    -------
+    keys : list of bytes or None
+        One key of 16 bytes per file; None for a missing file.
+    """
     rules = f"{decoder_version()}|{size}|{resample}|{max_pixels}|"
-    made_by = blake2b(rules.encode(), digest_size=16)
+    settings_hash = blake2b(rules.encode(), digest_size=16)
     keys: list[bytes | None] = []
     for state in states:
         if state is None:
             keys.append(None)
             continue
         name, *numbers = state
-        key = made_by.copy()
+        key = settings_hash.copy()
         key.update(b"%d|%d|%d|%d|" % tuple(numbers) + name)
         keys.append(key.digest())
     return keys
 
 
 class RasterCache:
-    """The rasters in one folder, by their keys, for any number of processes at a time.
+    """Store rasters by key in a folder that any number of processes may use at the same time.
 
-    Whatever is wrong with the folder (no room, no permission, a damaged file) costs one
-    warning; from then on nothing is read or written there.
+    If the folder cannot be used (no space, no permission, a damaged file), the cache warns once
+    and then neither reads nor writes.
 
     Parameters
     ----------
     folder : Path
-        Made when there is none.
+        The folder; it is created if it does not exist.
     """
 
-    _opened: dict[tuple[int, str], "RasterCache"] = {}  # noqa: RUF012
-    _opening = threading.Lock()
+    _instances: dict[tuple[int, str], "RasterCache"] = {}  # noqa: RUF012
+    _instances_lock = threading.Lock()
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._store: Any = None
+        self._marker = IntegrityMarker(folder / _FILE)
         self._is_full = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _check(folder)
-            self._store = lmdb.open(
-                str(folder / _FILE), subdir=False, map_size=LIMIT, readahead=False
-            )
-            self._store.reader_check()  # readers that were killed hold pages
+            with self._marker.opening():
+                self._store = lmdb.open(
+                    str(folder / _FILE), subdir=False, map_size=LIMIT, readahead=False
+                )
+            self._store.reader_check()  # releases the pages of readers that were killed
             self._identity = _identity(folder / _FILE)
         except (OSError, lmdb.Error) as error:
             self._disable(error)
 
     @classmethod
-    def at(cls, folder: PathLike) -> "RasterCache":
-        """Open the cache in a folder, once in each process."""
-        where = os.getpid(), str(Path(folder).absolute())
-        with cls._opening:
-            cached = cls._opened.get(where)
-            if cached is None or not cached._is_current():
-                cached = cls._opened[where] = cls(Path(where[1]))
-        return cached
+    def open(cls, folder: PathLike) -> "RasterCache":
+        """Return the cache in a folder; each process opens it once.
+
+        Parameters
+        ----------
+        folder : str or path-like
+            The folder of the cache.
+
+        Returns
+        -------
+        cache : RasterCache
+            The same instance for the same folder, unless its file was replaced.
+        """
+        instance_key = os.getpid(), str(Path(folder).absolute())
+        with cls._instances_lock:
+            instance = cls._instances.get(instance_key)
+            if instance is None or not instance._is_current():
+                instance = cls._instances[instance_key] = cls(Path(instance_key[1]))
+        return instance
 
     @classmethod
     def close(cls, folder: PathLike) -> None:
         """Close the cache in a folder, if this process has opened it."""
-        with cls._opening:
-            cached = cls._opened.pop((os.getpid(), str(Path(folder).absolute())), None)
-        if cached is not None and cached._store is not None:
-            cached._store.close()
+        with cls._instances_lock:
+            instance = cls._instances.pop((os.getpid(), str(Path(folder).absolute())), None)
+        if instance is not None and instance._store is not None:
+            instance._store.close()
 
     def _is_current(self) -> bool:
-        """Tell whether the file is still the one that was opened: a cache may be cleared."""
+        """Return whether the file is the one that was opened: a cache may have been cleared."""
         if self._store is None:
-            return True  # nothing to lose
+            return True  # it is not used
         return _identity(self.folder / _FILE) == self._identity
 
     def read(self, keys: Sequence[bytes | None], rasters: np.ndarray) -> np.ndarray:
-        """Copy rasters that are there into an array.
+        """Copy stored rasters into an array.
 
         Parameters
         ----------
         keys : sequence of bytes or None
-            Of the rasters wanted.
+            The keys of the rasters; None is never found.
         rasters : ndarray of shape (n_images, height, width), uint8
-            Is filled where a raster is there; other rows may hold anything afterwards.
+            The array; rows of rasters that are not found have undefined values afterwards.
 
         Returns
         -------
@@ -172,12 +192,12 @@ class RasterCache:
         return found
 
     def write(self, keys: Sequence[bytes | None], rasters: np.ndarray) -> None:
-        """Keep rasters.
+        """Store rasters.
 
         Parameters
         ----------
         keys : sequence of bytes or None
-            Of the rasters; None is not kept.
+            The keys of the rasters; a raster with None is not stored.
         rasters : ndarray of shape (n_images, height, width), uint8
             The rasters.
         """
@@ -190,7 +210,12 @@ class RasterCache:
         )
 
     def info(self) -> dict[str, int]:
-        """Tell what is kept, as `cache_info` gives it.
+        """Return what is stored, as `cache_info` does.
+
+        Returns
+        -------
+        info : dict of str to int
+            See `cache_info`.
 
         Raises
         ------
@@ -209,12 +234,25 @@ class RasterCache:
             }
 
     def count_decodes(self, n_decodes: int) -> None:
-        """Add to the number of times that a file was decoded for want of a raster."""
+        """Add to the number of times that a file was decoded because its raster was missing."""
         self._put([(_N_DECODES, n_decodes)])
 
     def _put(self, items: list[tuple[bytes, Any]]) -> None:
         if self._store is None or self._is_full or not items:
             return
+        try:
+            with self._marker.writing():
+                self._is_full = not self._commit(items)
+        except (OSError, lmdb.Error) as error:
+            self._disable(error)
+        if self._is_full:
+            _warn(
+                f"the cache {str(self.folder)!r} is full ({LIMIT / 1e9:.1f} GB): other images "
+                f"are decoded each time; clear it with: skcomic cache clear {self.folder}"
+            )
+
+    def _commit(self, items: list[tuple[bytes, Any]]) -> bool:
+        """Store all items or none; return whether there was space for them."""
         try:
             with self._store.begin(write=True) as transaction:
                 for key, value in items:
@@ -223,25 +261,20 @@ class RasterCache:
                         value = _COUNT.pack(before + value)
                     transaction.put(key, value)
         except lmdb.MapFullError:
-            self._is_full = True
-            _warn(
-                f"the cache {str(self.folder)!r} is full ({LIMIT / 1e9:.1f} GB): other images "
-                f"are decoded each time; empty it with: skcomic cache clear {self.folder}"
-            )
-        except (OSError, lmdb.Error) as error:
-            self._disable(error)
+            return False
+        return True
 
     def _disable(self, error: Exception) -> None:
         self._store = None
         _warn(
             f"the cache {str(self.folder)!r} cannot be used ({error}): images are decoded each "
-            "time; name another folder, make room, or empty it with: "
+            "time; use another folder, free disk space, or clear it with: "
             f"skcomic cache clear {self.folder}"
         )
 
 
 def cache_info(folder: PathLike) -> dict[str, int]:
-    """Tell what a cache holds.
+    """Return the number and size of the rasters in a cache.
 
     Parameters
     ----------
@@ -252,7 +285,7 @@ def cache_info(folder: PathLike) -> dict[str, int]:
     -------
     info : dict of str to int
         Number of `rasters`, `bytes` on disk, the `limit` in bytes, and `decodes`: how often
-        a file was decoded for want of a raster since the cache was made.
+        a file was decoded because its raster was missing, since the cache was created.
 
     Raises
     ------
@@ -268,20 +301,20 @@ def cache_info(folder: PathLike) -> dict[str, int]:
     >>> from skcomic.datasets import make_comic_faces
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     paths = make_comic_faces(3, size=32, out_dir=f"{folder}/faces").paths
-    ...     time.sleep(0.2)  # files are kept once they have settled
+    ...     time.sleep(0.2)  # rasters of files that were just written are not stored
     ...     for _ in range(2):
     ...         rows = ImageVectorizer(16, cache=f"{folder}/cache").transform(paths)
     ...     info = cache_info(f"{folder}/cache")
     >>> info["rasters"], info["decodes"]
     (6, 6)
     """
-    folder = _existing(folder)
-    _check(folder)
-    return RasterCache.at(folder).info()
+    folder = _require_cache(folder)
+    IntegrityMarker(folder / _FILE).check()
+    return RasterCache.open(folder).info()
 
 
 def clear_cache(folder: PathLike) -> None:
-    """Delete what a cache holds; other files in the folder are left.
+    """Delete the files of a cache; other files in the folder are not changed.
 
     Parameters
     ----------
@@ -299,9 +332,9 @@ def clear_cache(folder: PathLike) -> None:
     Traceback (most recent call last):
     FileNotFoundError: there is no cache in 'nowhere'
     """
-    folder = _existing(folder)
-    for name in (_FILE, _LOCK_FILE):
-        (folder / name).unlink(missing_ok=True)
+    folder = _require_cache(folder)
+    for file in (folder / _FILE, folder / _LOCK_FILE, marker_path(folder / _FILE)):
+        file.unlink(missing_ok=True)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
@@ -312,22 +345,10 @@ def _identity(file: Path) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
-def _existing(folder: PathLike) -> Path:
+def _require_cache(folder: PathLike) -> Path:
     if not Path(folder, _FILE).is_file():
         raise FileNotFoundError(f"there is no cache in {os.fspath(folder)!r}")
     return Path(folder)
-
-
-def _check(folder: Path) -> None:
-    """Make sure that no page is damaged: to read such a one could end this process."""
-    file = folder / _FILE
-    if not file.exists() or not file.stat().st_size:
-        return
-    command = [sys.executable, "-c", _CHECK, str(file)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = result.stderr.strip().rpartition("\n")[2] or "pages are missing"
-        raise OSError(f"{str(file)!r} is damaged: {reason}")
 
 
 def _warn(message: str) -> None:

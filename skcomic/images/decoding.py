@@ -1,4 +1,4 @@
-"""One image file -> one raster: the only place where pixels are decoded."""
+"""One image file -> one raster; no other module decodes pixels."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from skcomic.images.opening import (
     MAX_PIXELS,
     FailureKind,
     RefusedError,
-    explain,
+    classify_error,
     open_image,
     read_file,
 )
@@ -39,12 +39,15 @@ EXTENSIONS = (
     ".webp",
 )
 
-# To be raised whenever this module makes other pixels: caches then forget the former ones.
+# Increase it with every change of this module that changes pixels, so that caches do not use
+# rasters of before.
 _DECODER_VERSION = 2
 
+# Decoded pixels for each pixel of the raster, along a side, that count as "very many" (`_scale`).
 _MIN_RATIO = 8
+# Exif 2.3, table 4, and the transpositions that correspond to its values.
 _ORIENTATION_TAG = 0x0112
-_MAY_TELL_ORIENTATION = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+_ORIENTATION_SOURCES = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _QUARTER_TURNS = {
     5: Image.Transpose.TRANSPOSE,
     6: Image.Transpose.ROTATE_270,
@@ -68,12 +71,12 @@ class ImageFailure(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        # A name may hold line breaks, or bytes that are no text and that nobody can print.
+        # A name may contain line breaks, or bytes that are not valid text and cannot be printed.
         return f"{self.path if self.path.isprintable() else repr(self.path)}: {self.reason}"
 
 
 class ImageFacts(NamedTuple):
-    """What a file turned out to hold, once all of it was decoded."""
+    """What decoding all of a file has shown."""
 
     raster: np.ndarray
     format: str
@@ -90,15 +93,15 @@ class ImageReadError(ValueError):
     failures : sequence of ImageFailure
         Path, kind and reason of each file, in the order of the input.
     n_images : int, default=1
-        How many files were tried.
+        Number of files that were tried.
 
     Attributes
     ----------
     failures : list of ImageFailure
         The same; each has a `path`, a `kind` ("missing", "empty", "not an image", "truncated",
-        "too large", "unreadable" or "permission") and a `reason` in words.
+        "too large", "unreadable" or "permission") and a `reason`, which is text.
     n_images : int
-        How many files were tried.
+        Number of files that were tried.
 
     Examples
     --------
@@ -111,7 +114,7 @@ class ImageReadError(ValueError):
     """
 
     def __init__(self, failures: Sequence[ImageFailure], n_images: int = 1) -> None:
-        super().__init__(failures, n_images)  # the arguments are what pickle keeps
+        super().__init__(failures, n_images)  # pickle stores these arguments
         self.failures = list(failures)
         self.n_images = n_images
 
@@ -119,7 +122,7 @@ class ImageReadError(ValueError):
         listed = "\n".join(f"  {failure}" for failure in self.failures)
         return (
             f"{len(self.failures)} of {self.n_images} images cannot be read; "
-            f"mend or remove these files:\n{listed}"
+            f"repair or remove these files:\n{listed}"
         )
 
 
@@ -130,13 +133,13 @@ def read_raster(
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> np.ndarray:
-    """Read an image file as a grey raster of the wanted size.
+    """Read an image file as a grey raster of a given size.
 
-    The whole frame is scaled to `size`, whatever its proportions. The orientation of the
-    EXIF data is applied; transparent pixels are laid over white; 16-bit grey levels are
-    brought to 8 bits; of an animation the first frame is read. Grey is the luma of ITU-R 601,
-    as in Pillow: of a JPEG file nothing else is decoded, and that at 1/8, 1/4 or 1/2 of its
-    size where the result is the same.
+    The whole frame is resized to `size`; its aspect ratio is not preserved. The orientation in
+    the EXIF data is applied; transparent pixels are composed with white; 16-bit grey levels are
+    converted to 8 bits; of an animation, the first frame is read. Grey is the luma of ITU-R 601,
+    as in Pillow: only the luma of a JPEG file is decoded, at 1/8, 1/4 or 1/2 of its size if the
+    result is the same.
 
     Parameters
     ----------
@@ -145,10 +148,10 @@ def read_raster(
     size : (int, int)
         Height and width of the raster, in pixels.
     resample : {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}, default="box"
-        The filter that scales the decoded image; "box" is the mean of the pixels covered.
+        The filter that resizes the decoded image; "box" is the mean of the pixels covered.
     max_pixels : int, default=178_956_970
-        Images of more pixels are refused before anything of them is decoded: a file of some
-        hundred bytes can claim to be of any size.
+        Images of more pixels are refused before any of them is decoded: a file of a few hundred
+        bytes can claim to be of any size.
 
     Returns
     -------
@@ -158,19 +161,19 @@ def read_raster(
     Raises
     ------
     ImageReadError
-        If the file is missing, not an image, damaged, in a format or mode that has no
-        agreed grey level, or too large; its `failures` tell which.
+        If the file is missing, not an image, damaged, too large, or in a format or mode without
+        a defined grey level; its `failures` describe the problem.
 
     Notes
     -----
-    Read are BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF and WebP files, by their content and not
-    by their names: those that Pillow decodes by itself. Nothing that it hands to another program,
-    such as PostScript, is. Only regular files are opened, no pipes or devices. Refused are also
-    files of more than 1 GiB, animations of more than 10,000 frames, JPEG files of more than 100
-    scans, and run-length encoded BMP files of more than 8 million pixels.
+    The formats are BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF and WebP, recognised by the content
+    of the file and not by its name. Pillow decodes these without starting another program, as it
+    does for PostScript, which is refused. Only regular files are opened, not pipes or devices.
+    Files of more than 1 GiB, animations of more than 10,000 frames, JPEG files of more than 100
+    scans, and run-length encoded BMP files of more than 8 million pixels are refused as well.
 
-    `max_pixels` holds whatever ``PIL.Image.MAX_IMAGE_PIXELS`` says, which is neither changed nor,
-    but by Pillow's WebP decoder, asked. ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES`` is obeyed.
+    `max_pixels` does not depend on ``PIL.Image.MAX_IMAGE_PIXELS``, which is not changed, and read
+    only by Pillow's WebP decoder. ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES`` has its usual effect.
 
     Examples
     --------
@@ -196,7 +199,7 @@ def read_rasters(
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> tuple[list[np.ndarray], int]:
-    """Read an image file at several sizes, with as few decodes as give what one of each gives.
+    """Read an image file at several sizes, with as few decodes as possible.
 
     Parameters
     ----------
@@ -210,9 +213,9 @@ def read_rasters(
     Returns
     -------
     rasters : list of ndarray of shape (height, width), uint8
-        Each as from `read_raster`.
+        Each equal to the result of `read_raster`.
     n_decodes : int
-        How often the file was decoded: a JPEG file once for each scale that is wanted.
+        Number of times that the file was decoded: once, or once for each scale of a JPEG file.
 
     Raises
     ------
@@ -229,21 +232,21 @@ def read_rasters(
             rasters |= _grey_rasters(image, missing, RESAMPLING[resample])
             n_decodes += 1
     except Exception as error:
-        # A damaged file makes Pillow's plug-ins raise nearly anything (struct.error,
-        # SyntaxError, KeyError, ...): all of them mean that this file cannot be read.
-        raise ImageReadError([ImageFailure(name, *explain(name, error))]) from error
+        # For a damaged file, Pillow's plug-ins raise nearly any exception (struct.error,
+        # SyntaxError, KeyError, ...): each means that this file cannot be read.
+        raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
     return [rasters[size] for size in sizes], n_decodes
 
 
 def examine_image(path: PathLike, size: tuple[int, int]) -> ImageFacts:
-    """Decode an image file in full, without any shortcut, so that damage anywhere is seen.
+    """Decode an image file at its full size, so that damage anywhere in it is found.
 
     Parameters
     ----------
     path : str or path-like
         The image file.
     size : (int, int)
-        Height and width of the raster that is kept of it, in pixels.
+        Height and width of the raster, in pixels.
 
     Returns
     -------
@@ -254,29 +257,29 @@ def examine_image(path: PathLike, size: tuple[int, int]) -> ImageFacts:
     Raises
     ------
     ImageReadError
-        As `read_raster` does, and if a checksum of a PNG file is wrong.
+        As for `read_raster`, and if a checksum of a PNG file is wrong.
     """
     name = os.fspath(path)
     try:
         data = read_file(name)
-        open_image(data, MAX_PIXELS).verify()  # the checksums of PNG, which decoding passes over
+        open_image(data, MAX_PIXELS).verify()  # the checksums of PNG, which decoding ignores
         image = open_image(data, MAX_PIXELS)
         width, height = image.size
-        rasters = _grey_rasters(image, [size], RESAMPLING["box"], in_full=True)
+        rasters = _grey_rasters(image, [size], RESAMPLING["box"], full_decode=True)
         n_frames = getattr(image, "n_frames", 1)
         return ImageFacts(rasters[size], str(image.format), width, height, n_frames)
-    except Exception as error:  # of any kind, see `read_rasters`
-        raise ImageReadError([ImageFailure(name, *explain(name, error))]) from error
+    except Exception as error:  # any exception, see `read_rasters`
+        raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
 
 
 def decoder_version() -> str:
-    """Tell what decides the pixels of a raster beside the file, its size and the filter.
+    """Return what determines the pixels of a raster, apart from the file, its size and the filter.
 
     Returns
     -------
     version : str
-        Of the rules in this module, of Pillow and of the JPEG library in it, and whether Pillow
-        has been told to make up what a truncated file lacks.
+        The versions of this module, of Pillow and of its JPEG library, and whether Pillow is set
+        to fill in what is missing from a truncated file.
     """
     lenient = ", lenient" if ImageFile.LOAD_TRUNCATED_IMAGES else ""
     jpeg = features.version_codec("jpg")
@@ -288,84 +291,85 @@ def _grey_rasters(
     sizes: Sequence[tuple[int, int]],
     resample: Image.Resampling,
     *,
-    in_full: bool = False,
+    full_decode: bool = False,
 ) -> dict[tuple[int, int], np.ndarray]:
-    """Decode once, for the first size and those others that want the same scale."""
-    covered = None
-    if image.format == "JPEG" and not in_full:
+    """Decode once, for the first size and those others that use the same scale."""
+    box = None
+    if image.format == "JPEG" and not full_decode:
         is_rotated = _orientation(image) in _QUARTER_TURNS
         scales = {size: _scale(image.size, size if is_rotated else size[::-1]) for size in sizes}
         sizes = [size for size in sizes if scales[size] == scales[sizes[0]]]
-        covered = _draft(image, scales[sizes[0]])
+        box = _draft(image, scales[sizes[0]])
     image.load()
-    # Applied last, to the few pixels that are left.
+    # Applied last, to the smaller number of pixels.
     orientation = _orientation(image)
-    turn = _ROTATIONS.get(orientation)
+    transpose = _ROTATIONS.get(orientation)
     grey = _to_grey(image)
     rasters = {}
     for size in sizes:
         height, width = size[::-1] if orientation in _QUARTER_TURNS else size
-        small = _resize(grey, (width, height), resample, covered)
-        rasters[size] = np.asarray(small if turn is None else small.transpose(turn))
+        small = _resize(grey, (width, height), resample, box)
+        rasters[size] = np.asarray(small if transpose is None else small.transpose(transpose))
     return rasters
 
 
 def _orientation(image: Image.Image) -> int:
-    # Of a TIFF file that is loaded it is what is left to do: Pillow turns those by itself.
-    if image.format != "TIFF" and image.info.keys().isdisjoint(_MAY_TELL_ORIENTATION):
+    # Pillow rotates TIFF files while it loads them, and then changes the orientation in the tags.
+    if image.format != "TIFF" and image.info.keys().isdisjoint(_ORIENTATION_SOURCES):
         return 1
     return image.getexif().get(_ORIENTATION_TAG, 1)
 
 
 def _resize(
     grey: Image.Image,
-    wanted: tuple[int, int],
+    target: tuple[int, int],
     resample: Image.Resampling,
-    covered: tuple[float, float, float, float] | None,
+    box: tuple[float, float, float, float] | None,
 ) -> Image.Image:
-    across, down = grey.width // wanted[0], grey.height // wanted[1]
-    are_whole = grey.size == (across * wanted[0], down * wanted[1])
-    if resample is Image.Resampling.BOX and are_whole and covered in (None, (0, 0, *grey.size)):
-        return grey.reduce((across, down))  # the same mean, rounded once and not twice, and faster
-    return grey.resize(wanted, resample, box=covered)
+    x_factor, y_factor = grey.width // target[0], grey.height // target[1]
+    is_exact = grey.size == (x_factor * target[0], y_factor * target[1])
+    if resample is Image.Resampling.BOX and is_exact and box in (None, (0, 0, *grey.size)):
+        # The same mean, rounded once and not twice, and faster.
+        return grey.reduce((x_factor, y_factor))
+    return grey.resize(target, resample, box=box)
 
 
-def _scale(full: tuple[int, int], wanted: tuple[int, int]) -> int:
+def _scale(full: tuple[int, int], target: tuple[int, int]) -> int:
     """Choose the scale that a JPEG file is decoded at.
 
-    A filter works in whole pixels: resizing an already scaled raster gives what resizing the
-    full one gives if the pixels of the result are made of whole decoded pixels, or of very
-    many. On 360 photographs and drawings of 106 to 512 pixels this rule stays within 0.6 grey
-    levels on average and 3 at most; the plain "at least the wanted size" is off by up to 165.
+    A filter weights whole pixels: resizing the scaled image gives the same as resizing the full
+    one if each pixel of the result covers a whole number of decoded pixels, or very many. On 360
+    photographs and drawings of 106 to 512 pixels, the result of this rule differs by 0.6 grey
+    levels on average and by 3 at most; with any scale of at least the target size, by up to 165.
     """
     for scale in (8, 4, 2):
-        ratios = [length / (scale * target) for length, target in zip(full, wanted, strict=True)]
+        ratios = [length / (scale * side) for length, side in zip(full, target, strict=True)]
         if all(r >= _MIN_RATIO or (r >= 1 and r.is_integer()) for r in ratios):
             return scale
     return 1
 
 
 def _draft(image: Image.Image, scale: int) -> tuple[float, float, float, float] | None:
-    """Have a JPEG file decoded at a scale, luma alone; return the box of it to be resized."""
+    """Set the scale of a JPEG file, and to decode only luma; return the box to be resized."""
     full = image.size
     image.draft("L", (full[0] // scale, full[1] // scale))
-    if image.size == full:  # also of a kind of JPEG that is not scaled
+    if image.size == full:  # also for kinds of JPEG that cannot be scaled
         return None
-    # The last row and column of the decoded raster may stand for less than a pixel.
+    # The last row and column of the decoded image may represent less than a whole pixel.
     return (0, 0, full[0] / scale, full[1] / scale)
 
 
 def _to_grey(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_MODES:
         levels = np.asarray(image).astype(np.uint32)
-        levels *= 255  # in place, since there may be many of them
+        levels *= 255  # in place, to save memory
         levels += 32_767
         levels //= 65_535
         return Image.fromarray(levels.astype(np.uint8))
     if image.mode in _UNSCALED_MODES:
         raise RefusedError(
             "unreadable",
-            f"pixels of mode {image.mode} have no agreed grey level; save it as RGB, or as grey "
+            f"pixels of mode {image.mode} have no defined grey level; save it as RGB, or as grey "
             "of 8 or 16 bits",
         )
     if image.has_transparency_data:

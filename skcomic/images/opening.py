@@ -1,4 +1,4 @@
-"""One file -> an image that Pillow has opened but not decoded: what is refused, and why."""
+"""One file -> an image that Pillow has opened but not decoded, or the reason to refuse it."""
 
 import errno
 import os
@@ -20,8 +20,8 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-# Formats that Pillow decodes itself. Those that it hands to another program (EPS to
-# Ghostscript) are left out: opening a picture must not run anything.
+# Formats that Pillow decodes itself. Those for which it starts another program (EPS:
+# Ghostscript) are excluded: opening an image must not run a program.
 _FORMATS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
@@ -33,35 +33,54 @@ _FORMATS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG2000": Jpeg2KImageFile,
 }
 
-# Pillow refuses more pixels than this by itself, but through a global that a program may
-# have changed: the limit here holds whatever that global says.
+# Pillow raises DecompressionBombError for more pixels than this (twice its default
+# Image.MAX_IMAGE_PIXELS), but by a global that a program may have changed: this limit does not
+# depend on that global.
 MAX_PIXELS = 178_956_970
+# 400 s of animation at 25 frames per second. Such files are cheap to read: 5 ms for a GIF file of
+# 10,000 empty frames (2 cores of an AMD EPYC, as all times here).
 MAX_FRAMES = 10_000
-# A file is held in memory while it is decoded.
+# A file is held in memory while it is decoded. This is enough for MAX_PIXELS of three 16-bit
+# channels without compression (178,956,970 x 6 = 2**30 - 4).
 MAX_BYTES = 1 << 30
 
-# Each scan of a JPEG file passes over all of its pixels, and may take ten bytes of the file.
-# Encoders write ten scans or so; "Two Issues with the JPEG Standard" at libjpeg-turbo.org tells
-# what thousands of them do.
+# Each scan of a JPEG file is applied to all of its pixels, and may be as short as ten bytes.
+# libjpeg writes 6 scans of a grey image and 10 of a coloured one; 100 scans of 4096x4096 grey
+# pixels take 1.6 s. "Two Issues with the JPEG Standard" at libjpeg-turbo.org describes what
+# thousands of them do.
 _MAX_SCANS = 100
-# Pillow decodes run-length encoded BMP files in Python, a fraction of a microsecond a pixel.
+# Pillow decodes run-length encoded BMP files in Python: this many pixels in runs of 255 take
+# 0.05 s, in runs of one 5.9 s.
 _MAX_RUN_LENGTH_PIXELS = 1 << 23
 
+# Read first, to decide whether the file is an image. Most images are smaller, and are read by one
+# call.
 _HEAD_BYTES = 1 << 20
+# A GIF image descriptor (10 bytes), the code size and an empty block of data (1 byte each); GIF89a
+# specification, sections 20 and 22.
 _SMALLEST_GIF_FRAME = 12
+# The version number in the header of a BigTIFF file; that of a TIFF file is 42.
 _BIG_TIFF = 43
-# The fewest bits of a pixel: in JPEG one bit for each square of 8x8, in PNG what deflates best.
+# The fewest bits of a pixel in a JPEG file: each block of 8x8 takes a Huffman code for its mean at
+# least, and a code one bit (ITU-T T.81, annexes F and G).
 _MIN_JPEG_BITS = 1 / 64
+# The largest number of bytes that one byte of a DEFLATE stream, as in PNG, can produce: a match is
+# of 258 bytes at most, the codes of its length and its distance take one bit each at least, and
+# 258 * 8 / 2 = 1032 (RFC 1951, sections 3.2.5 and 3.2.7; zlib's "Technical Details" have the same
+# limit).
 _MAX_DEFLATE_RATIO = 1032
+# Samples of a pixel by colour type: grey, RGB, palette, grey with alpha, RGB with alpha (PNG
+# specification, section 11.2.1).
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _HUFFMAN_TABLES = b"\xff\xc4"
 _START_OF_SCAN = re.compile(rb"\xff\xda")
-# What Pillow says of files that end too early, and of texts and profiles that unpack to too much.
-_ENDED = re.compile(
+# Pillow's messages about files that end too early, and about texts and profiles that are too large
+# when decompressed.
+_TRUNCATED_MESSAGES = re.compile(
     r"truncat|EOF|end of |not enough|incomplete|not large enough|only got|broken data stream",
     re.IGNORECASE,
 )
-_TOO_MUCH = re.compile(r"data too large|too much memory", re.IGNORECASE)
+_TOO_LARGE_MESSAGES = re.compile(r"data too large|too much memory", re.IGNORECASE)
 
 FailureKind = Literal[
     "missing", "empty", "not an image", "truncated", "too large", "unreadable", "permission"
@@ -69,14 +88,14 @@ FailureKind = Literal[
 
 
 class RefusedError(Exception):
-    """A file that is not tried, or not tried further.
+    """A file that is refused before it is decoded.
 
     Parameters
     ----------
     kind : FailureKind
-        As `ImageFailure` has it.
+        As in `ImageFailure`.
     reason : str
-        In words.
+        As in `ImageFailure`.
     """
 
     def __init__(self, kind: FailureKind, reason: str) -> None:
@@ -86,37 +105,39 @@ class RefusedError(Exception):
 
 
 def read_file(name: str) -> bytes:
-    """Read a file that begins like an image.
+    """Read a file whose first bytes are those of an image.
 
     Parameters
     ----------
     name : str
-        Its path. Nothing but a regular file is opened: a pipe could be waited for for ever.
+        Path of the file. Only regular files are opened: reading a pipe might never return.
 
     Returns
     -------
     data : bytes
-        All of it.
+        The content of the file.
 
     Raises
     ------
-    RefusedError, OSError
-        If it is none, empty or too large.
+    RefusedError
+        If it is not an image, not a regular file, empty or too large.
+    OSError
+        If the system cannot read it.
     """
     # Neither pathlib nor a file object: they would take a tenth of the time of a small image.
     try:
         state = os.stat(name)  # noqa: PTH116
     except ValueError as error:
-        raise RefusedError("missing", f"no file can have this name ({error})") from error
+        raise RefusedError("missing", f"is not a valid file name ({error})") from error
     if not stat.S_ISREG(state.st_mode):
         is_folder = stat.S_ISDIR(state.st_mode)
-        raise RefusedError("not an image", "is a folder" if is_folder else "is no regular file")
+        raise RefusedError("not an image", "is a folder" if is_folder else "is not a regular file")
     size = state.st_size
     if not size:
         raise RefusedError("empty", "is empty")
     if size > MAX_BYTES:
         raise RefusedError("too large", f"{size} bytes are more than the limit of {MAX_BYTES}")
-    # Not to be waited for, should it have become a pipe by now.
+    # Non-blocking, in case it was replaced by a pipe in the meantime.
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         data = os.read(descriptor, min(size, _HEAD_BYTES))
@@ -129,29 +150,31 @@ def read_file(name: str) -> bytes:
 
 
 def open_image(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
-    """Open the bytes of an image file; nothing is decoded yet.
+    """Open the bytes of an image file, without decoding them.
+
+    ``PIL.Image.open`` is not used, since its limits depend on a global, and it warns.
 
     Parameters
     ----------
     data : bytes
-        The file.
+        The content of the file.
     max_pixels : int
-        More are refused.
+        Images of more pixels are refused.
 
     Returns
     -------
     image : ImageFile
-        Its first frame. Pillow's own way to open asks a global for its limits, and warns.
+        The first frame.
 
     Raises
     ------
     RefusedError
-        If it is too large in any way.
+        If the image is truncated, or exceeds one of the limits of this module.
     Exception
-        Nearly any other, if it is damaged.
+        Nearly any other exception, if the file is damaged.
     """
     kind = _format_of(data)
-    if kind is GifImageFile:  # this one and the next are given memory as soon as they are opened
+    if kind is GifImageFile:  # Pillow allocates memory for GIF and WebP as soon as they are opened
         _check_gif(data, max_pixels)
     elif kind is WebPImageFile:
         _check_webp(data, max_pixels)
@@ -162,31 +185,31 @@ def open_image(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
     _check_frames(image)
     if isinstance(image, JpegImageFile):
         _check_jpeg(image, data)
-        image.decodermaxblock = len(data)  # at once, not in pieces that Python puts together
+        image.decodermaxblock = len(data)  # in one block: Python would join several
     elif isinstance(image, PngImageFile):
         _check_png(image, data)
     elif isinstance(image, BmpImageFile) and image.tile[0][0] == "bmp_rle":
         _check_pixels(image.size, min(max_pixels, _MAX_RUN_LENGTH_PIXELS))
-    elif isinstance(image, TiffImageFile) and image.width * image.height > _pillows_limit():
-        # Given its memory here, since Pillow would ask that global while it loads.
+    elif isinstance(image, TiffImageFile) and image.width * image.height > _pillow_pixel_limit():
+        # Its memory is allocated here, since Pillow would check that global while it loads.
         image.im = Image.core.new(image.mode, getattr(image, "_tile_size", image.size))
     return image
 
 
-def explain(name: str, error: Exception) -> tuple[FailureKind, str]:
-    """Tell of what kind a failure is, and put it into words.
+def classify_error(name: str, error: Exception) -> tuple[FailureKind, str]:
+    """Return the kind of a failure, and the reason as text.
 
     Parameters
     ----------
     name : str
-        The path.
+        Path of the file.
     error : Exception
-        What `read_file`, `open_image` or decoding the image has raised.
+        The exception raised by `read_file`, by `open_image` or while decoding the image.
 
     Returns
     -------
     kind, reason : str
-        As `ImageFailure` has them.
+        As in `ImageFailure`.
     """
     if isinstance(error, RefusedError):
         return error.kind, error.reason
@@ -194,32 +217,35 @@ def explain(name: str, error: Exception) -> tuple[FailureKind, str]:
         return "permission", "no permission to read it"
     if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
         is_link = os.path.islink(name)  # noqa: PTH114
-        return "missing", "is a link that leads nowhere" if is_link else "no such file"
+        return "missing", "is a broken link" if is_link else "no such file"
     if isinstance(error, MemoryError):
         return "too large", "there is not enough memory to decode it"
     if isinstance(error, OSError) and error.strerror:
         return "unreadable", f"the system cannot read it ({error.strerror})"
     reason = " ".join(str(error).split()) or type(error).__name__
     is_bomb = isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning)
-    if is_bomb or _TOO_MUCH.search(reason):
-        return "too large", f"asks for too much memory ({reason})"
-    ran_out = isinstance(error.__cause__ or error, EOFError | IndexError | struct.error)
-    if ran_out or _ENDED.search(reason):
+    if is_bomb or _TOO_LARGE_MESSAGES.search(reason):
+        return "too large", f"requires too much memory ({reason})"
+    is_truncated = isinstance(error.__cause__ or error, EOFError | IndexError | struct.error)
+    if is_truncated or _TRUNCATED_MESSAGES.search(reason):
         return "truncated", f"ends too early, or is damaged ({reason})"
-    return "unreadable", f"is damaged, or of a kind that cannot be read ({reason})"
+    return (
+        "unreadable",
+        f"is damaged, or of an unsupported kind ({reason})",
+    )
 
 
 def _format_of(data: bytes) -> type[ImageFile.ImageFile]:
-    beginning = data[:16]
+    head = data[:16]
     for name, kind in _FORMATS.items():
         accepts = Image.OPEN[name][1]
-        if accepts is not None and accepts(beginning) is True:
+        if accepts is not None and accepts(head) is True:
             return kind
     names = ", ".join(sorted(_FORMATS))
     raise RefusedError("not an image", f"not an image in any of the formats {names}")
 
 
-def _pillows_limit() -> float:
+def _pillow_pixel_limit() -> float:
     return Image.MAX_IMAGE_PIXELS or float("inf")
 
 
@@ -232,12 +258,12 @@ def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _check_frames(image: ImageFile.ImageFile) -> None:
-    # To ask a GIF or TIFF image would scan the file; the other formats have read the number.
+    # For GIF and TIFF, Pillow would scan the whole file; for the others it has read the number.
     if isinstance(image, PngImageFile | WebPImageFile):
-        _refuse_frames(getattr(image, "n_frames", 1))
+        _check_frame_count(getattr(image, "n_frames", 1))
 
 
-def _refuse_frames(n_frames: int) -> None:
+def _check_frame_count(n_frames: int) -> None:
     if n_frames > MAX_FRAMES:
         raise RefusedError(
             "too large", f"an animation of more frames than the limit of {MAX_FRAMES}"
@@ -247,31 +273,31 @@ def _refuse_frames(n_frames: int) -> None:
 def _check_gif(data: bytes, max_pixels: int) -> None:
     frames = _gif_frames(data)
     width, height = struct.unpack_from("<HH", data, 6)
-    if (first := next(frames, None)) is not None:  # it may stand out of the canvas
-        left, top, across, down = struct.unpack_from("<HHHH", data, first + 1)
-        width, height = max(width, left + across), max(height, top + down)
+    if (first_frame := next(frames, None)) is not None:  # it may exceed the canvas
+        left, top, frame_width, frame_height = struct.unpack_from("<HHHH", data, first_frame + 1)
+        width, height = max(width, left + frame_width), max(height, top + frame_height)
     _check_pixels((width, height), max_pixels)
     if len(data) > MAX_FRAMES * _SMALLEST_GIF_FRAME:
-        _refuse_frames(1 + sum(1 for _ in islice(frames, MAX_FRAMES)))
+        _check_frame_count(1 + sum(1 for _ in islice(frames, MAX_FRAMES)))
 
 
 def _gif_frames(data: bytes) -> Iterator[int]:
-    """Go from block to block of a GIF file; give the places where frames begin."""
+    """Iterate over the blocks of a GIF file; yield the positions of its frames."""
     try:
-        at = 13 + _palette_bytes(data[10])
-        while data[at] != ord(";"):
-            if data[at] == ord(","):
-                yield at
-                at += 11 + _palette_bytes(data[at + 9])
-            elif data[at] == ord("!"):
-                at += 2
+        position = 13 + _palette_bytes(data[10])
+        while data[position] != ord(";"):
+            if data[position] == ord(","):
+                yield position
+                position += 11 + _palette_bytes(data[position + 9])
+            elif data[position] == ord("!"):
+                position += 2
             else:
-                at += 1
+                position += 1
                 continue
-            while data[at]:
-                at += data[at] + 1
-            at += 1
-    except IndexError:  # it ends here
+            while data[position]:
+                position += data[position] + 1
+            position += 1
+    except IndexError:  # the end of the file
         return
 
 
@@ -303,27 +329,27 @@ def _webp_canvas(data: bytes) -> tuple[int, int]:
 
 
 def _check_tiff(data: bytes) -> None:
-    # Pillow merely warns where there is no directory, and then misses this and that.
+    # If the directory is missing, Pillow only warns, and fails later with other errors.
     byteorder: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
     is_big = int.from_bytes(data[2:4], byteorder) == _BIG_TIFF
     directory = int.from_bytes(data[8:16] if is_big else data[4:8], byteorder)
     if directory >= len(data):
         raise RefusedError(
-            "truncated", f"ends too early: its directory would begin at byte {directory}"
+            "truncated", f"ends too early: its directory should begin at byte {directory}"
         )
 
 
 def _check_jpeg(image: JpegImageFile, data: bytes) -> None:
     assert image.fp is not None
-    begins = image.fp.tell()
-    # One scan that holds all colours, which is the rule, is the only one that is read.
-    if "progressive" in image.info or data[begins - 4 - 2 * image.layers] != image.layers:
-        n_scans = len(_START_OF_SCAN.findall(data, begins))
+    data_start = image.fp.tell()
+    # A single scan of all channels, the usual case, is the only scan that libjpeg reads.
+    if "progressive" in image.info or data[data_start - 4 - 2 * image.layers] != image.layers:
+        n_scans = len(_START_OF_SCAN.findall(data, data_start))
         if n_scans > _MAX_SCANS:
             raise RefusedError(
                 "too large", f"{n_scans} scans are more than the limit of {_MAX_SCANS}"
             )
-    if _HUFFMAN_TABLES in data[:begins]:
+    if _HUFFMAN_TABLES in data[:data_start]:
         _check_length(image, data, _MIN_JPEG_BITS)
 
 
@@ -333,9 +359,9 @@ def _check_png(image: PngImageFile, data: bytes) -> None:
         _check_length(image, data, depth * colours / _MAX_DEFLATE_RATIO)
 
 
-def _check_length(image: ImageFile.ImageFile, data: bytes, bits_of_a_pixel: float) -> None:
-    """Refuse a false header: decoders make up what is missing where the file ends properly."""
-    if len(data) * 8 < image.width * image.height * bits_of_a_pixel:
+def _check_length(image: ImageFile.ImageFile, data: bytes, min_bits_per_pixel: float) -> None:
+    """Refuse a wrong size: if the file has an end marker, decoders fill in missing pixels."""
+    if len(data) * 8 < image.width * image.height * min_bits_per_pixel:
         raise RefusedError(
             "truncated",
             f"ends too early: {len(data)} bytes cannot hold {image.width} x {image.height} pixels",

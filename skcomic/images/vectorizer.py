@@ -1,4 +1,4 @@
-"""Paths of images -> rows of pixels: the image cousin of ``HashingVectorizer``."""
+"""Paths of images -> rows of pixels, by a stateless transformer like ``HashingVectorizer``."""
 
 import os
 import warnings
@@ -29,42 +29,42 @@ WHITE = 255
 class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
     """Turn paths of image files into rows of grey pixels.
 
-    Each image is decoded, turned grey, resized, divided by 255 and flattened, row by row
-    from the top left. How files are decoded is told by `read_raster`.
+    Each image is decoded, converted to grey, resized, divided by 255 and flattened, row by row
+    from the top left. `read_raster` describes how files are decoded.
 
     The transformer is stateless, as `sklearn.feature_extraction.text.HashingVectorizer` is:
-    `transform` works without `fit`, and what it does to one image does not depend on others.
+    `transform` works without `fit`, and the row of an image does not depend on other images.
 
     Parameters
     ----------
     size : int or (int, int), default=64
-        Height and width that every image is resized to, in pixels; an int is both.
+        Height and width that every image is resized to, in pixels; an int is used for both.
     resample : {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}, default="box"
-        The filter that resizes; "box" takes the mean of the pixels covered.
+        The filter that resizes; "box" is the mean of the pixels covered.
     n_jobs : int or None, default=None
         Number of threads that decode; None is 1 unless in a `joblib.parallel_config`
         context, -1 is all cores.
     cache : str, path-like or None, default=None
-        A folder that keeps the decoded images, so that each is decoded once per size, whatever
-        fits, folds and processes want it again. A changed file is decoded anew. It takes one
-        byte per pixel kept, up to 8 GiB (``skcomic cache info``); a folder that cannot be used
-        costs a warning.
+        A folder that stores the decoded images, so that each is decoded once per size for all
+        fits, folds and processes. A changed file is decoded again. It takes 3.3 kB
+        per image of 32x32 pixels and 8.3 kB per image of 64x64, and at most 8 GiB (see ``skcomic
+        cache info``). If the folder cannot be used, a warning is issued.
     on_error : {"raise", "nan"}, default="raise"
-        What to do about files that cannot be read: raise one error that lists all of them, or
-        give each a row of NaN, with one warning that tells how many there are, for a stream
-        that must not stop. Classifiers refuse such rows; leave them out first.
+        What to do if files cannot be read: raise one error that lists all of them, or return a
+        row of NaN for each, with one warning that has their number, for a stream that must not
+        stop. Classifiers refuse such rows; remove them first.
     max_pixels : int, default=178_956_970
-        Images of more pixels are refused before anything of them is decoded: a file of some
-        hundred bytes can claim to be of any size. What else is refused is told by `read_raster`.
+        Images of more pixels are refused before any of them is decoded: a file of a few hundred
+        bytes can claim to be of any size. `read_raster` lists what else is refused.
 
     See Also
     --------
-    skcomic.ConvNetClassifier : Takes the rows.
+    skcomic.ConvNetClassifier : A classifier of such rows.
 
     Notes
     -----
     Grey levels are divided by 255, the level of white, so that 1.0 is white. Memory for the
-    rows is ``n_images * height * width * 4`` bytes; no full-size image is kept.
+    rows is ``n_images * height * width * 4`` bytes; full-size images are not kept.
 
     Examples
     --------
@@ -107,12 +107,12 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> "ImageVectorizer":
-        """Check the parameters and the kind of the input; nothing is learnt.
+        """Check the parameters and the type of the input; nothing is learnt.
 
         Parameters
         ----------
         X : array-like of shape (n_images,) or one-column DataFrame
-            Paths of image files; none is opened.
+            Paths of image files, which are not opened.
         y : None
             Ignored.
 
@@ -136,14 +136,14 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         rows : ndarray of shape (n_images, height * width), float32
-            Grey levels in [0, 1], in the order of `X` whatever `n_jobs` is; with
+            Grey levels in [0, 1], in the order of `X` for any `n_jobs`; with
             ``on_error="nan"``, NaN for each file that cannot be read.
 
         Raises
         ------
         ImageReadError
-            If files cannot be read and `on_error` is "raise". All files are tried first;
-            every bad one is listed with its reason.
+            If files cannot be read and `on_error` is "raise". All files are read first; the
+            error lists each bad one with the reason.
         """
         validate_parameters(self)
         height, width = _height_and_width(self.size)
@@ -165,7 +165,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
             warnings.warn(
                 f"{len(failures)} of {len(paths)} images cannot be read; their rows are NaN. "
                 f"The first is {next(iter(failures.values()))}",
-                stacklevel=3,  # through the wrapper of scikit-learn
+                stacklevel=3,  # skips scikit-learn's wrapper of transform
             )
         return rows
 
@@ -175,7 +175,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : None
-            Ignored; there for the convention.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -208,7 +208,7 @@ def _height_and_width(size: Any) -> tuple[int, int]:
 
 
 def _list_paths(X: Any) -> list[PathLike]:
-    """Take the paths out of any of the containers that hold one column of them."""
+    """Return the paths in any container of one column of paths."""
     if isinstance(X, str | bytes | os.PathLike) or not isinstance(X, Iterable):
         raise ValueError(
             f"X must be a list, array, Series or one-column DataFrame of paths, not {X!r}; "
@@ -223,5 +223,5 @@ def _list_paths(X: Any) -> list[PathLike]:
         )
     for row, path in enumerate(column):
         if not isinstance(path, str | os.PathLike):
-            raise ValueError(f"row {row} of X is no path but {path!r} of {type(path).__name__}")
+            raise ValueError(f"row {row} of X is not a path but {path!r} of {type(path).__name__}")
     return column.tolist()

@@ -1,4 +1,4 @@
-"""What `check_catalogue` finds, and what it leaves alone."""
+"""What `check_catalogue` finds, and that it changes nothing."""
 
 import shutil
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_wrong_checksum_is_damage(folder: Path) -> None:
     assert (name, kind) == ("faces/pair_0000.png", "unreadable")
 
 
-def test_odd_files_are_told_and_read(folder: Path) -> None:
+def test_odd_files_are_reported_and_read(folder: Path) -> None:
     faces, comics = folder / "faces", folder / "comics"
     with Image.open(faces / "pair_0000.jpg") as image:
         image.save(folder / "image.png")
@@ -89,7 +89,7 @@ def test_every_extension_has_a_format() -> None:
     assert set(FORMATS_OF_EXTENSIONS) == set(EXTENSIONS)
 
 
-def test_what_is_twice_is_told_with_the_conflict_of_classes(folder: Path) -> None:
+def test_duplicates_are_reported_with_the_conflict_of_classes(folder: Path) -> None:
     faces, comics = folder / "faces", folder / "comics"
     shutil.copy(faces / "pair_0000.jpg", faces / "pair_0001.jpg")
     shutil.copy(faces / "pair_0002.jpg", comics / "pair_0003.jpg")
@@ -108,7 +108,7 @@ def test_what_is_twice_is_told_with_the_conflict_of_classes(folder: Path) -> Non
     }
 
 
-def test_incomplete_pairs_are_told_where_pairs_are_meant(folder: Path) -> None:
+def test_incomplete_pairs_are_reported_where_most_are_complete(folder: Path) -> None:
     (folder / "comics" / "pair_0007.jpg").unlink()
     (folder / "faces" / "pair_0009.jpg").unlink()
     assert problems_of(folder) == {

@@ -1,4 +1,4 @@
-"""Duplicates and near-duplicates: found, and never on two sides of a split."""
+"""Duplicates and near-duplicates are found, and never in two parts of a split."""
 
 import shutil
 from pathlib import Path
@@ -35,8 +35,8 @@ def part_of(split, *names: str) -> set[str]:
     return {part for part in PARTS for path in split[part].path if path.endswith(names)}
 
 
-def reach(n_rows: int, links: set[tuple[int, int]]) -> list[set[int]]:
-    """All rows that are linked to each row, found by walking."""
+def connected_rows(n_rows: int, links: set[tuple[int, int]]) -> list[set[int]]:
+    """For each row, the set of all rows that are linked to it, directly or through others."""
     groups = [{row} for row in range(n_rows)]
     for _ in range(n_rows):
         for row, other in links:
@@ -53,7 +53,7 @@ def reach(n_rows: int, links: set[tuple[int, int]]) -> list[set[int]]:
 def test_no_linked_images_straddle_a_split(
     links: set[tuple[int, int]], n_blocks: int, seed: int
 ) -> None:
-    n_pairs = 60  # linked images are of some of them, 24 are whole whatever the links
+    n_pairs = 60  # links are between these; 24 others are never linked
     catalogue = pd.DataFrame(
         [(f"{label}/{i}", label, i % n_pairs) for label in "ab" for i in range(n_pairs)]
         + [(f"{label}/{i}", label, i) for label in "ab" for i in range(100, 124)],
@@ -68,7 +68,7 @@ def test_no_linked_images_straddle_a_split(
     split = split_catalogue(joined, random_state=seed, duplicates="ignore")
 
     part = pd.concat([split[name].assign(part=name) for name in PARTS]).part
-    groups = reach(n_pairs, links)
+    groups = connected_rows(n_pairs, links)
     for row in range(n_pairs):  # rows of the first class come first: row i is pair i
         together = [*groups[row], *(i + n_pairs for i in groups[row])]
         assert len(set(part[together])) == 1
@@ -78,7 +78,7 @@ def test_no_linked_images_straddle_a_split(
 
 @pytest.mark.parametrize("change", ["copy", "encode"])
 def test_a_copy_of_another_name_class_and_pair_never_straddles(folder: Path, change: str) -> None:
-    for i in range(6):  # as many as the parts: some are apart by chance if nothing joins them
+    for i in range(6):  # enough that some are in different parts by chance if they are not joined
         original = folder / "faces" / f"pair_000{i}.jpg"
         for other in (folder / "comics" / f"x{i}.png", folder / "faces" / f"y{i}.jpg"):
             if change == "copy":
@@ -109,7 +109,7 @@ def test_a_copy_of_another_name_class_and_pair_never_straddles(folder: Path, cha
 def test_drawn_faces_are_all_different(faces: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(join_duplicates(faces), faces)
     alone = faces.assign(pair=faces.path)
-    assert join_duplicates(alone).pair.nunique() == 48  # nor is a comic its photograph
+    assert join_duplicates(alone).pair.nunique() == 48  # also the two images of each pair
 
 
 def test_names_do_not_depend_on_the_order(folder: Path) -> None:
@@ -122,7 +122,7 @@ def test_names_do_not_depend_on_the_order(folder: Path) -> None:
     assert set(joined.pair) == set(catalogue.pair) - {"pair_0003", "pair_0005", "pair_0009"}
 
 
-def test_files_that_cannot_be_read_are_left_alone_and_told(folder: Path) -> None:
+def test_files_that_cannot_be_read_are_skipped_with_a_warning(folder: Path) -> None:
     for name in ("pair_0000", "pair_0001"):
         (folder / "faces" / f"{name}.jpg").write_text("the same text")
     (folder / "comics" / "pair_0002.jpg").unlink()
@@ -133,20 +133,22 @@ def test_files_that_cannot_be_read_are_left_alone_and_told(folder: Path) -> None
     pd.testing.assert_frame_equal(joined, catalogue)
 
 
-def test_what_lies_in_the_rows_of_bad_files_joins_nothing(
+def test_leftovers_in_the_rows_of_bad_files_join_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalogue = load_catalogue(folder)
     Path(catalogue.path[40]).write_text("a text")
     real = skcomic.catalogue.duplicates.try_rasters
 
-    def with_leavings(*arguments, **settings):
+    def with_leftovers(*arguments, **settings):
         rasters, failures = real(*arguments, **settings)
         for array in rasters:
-            array[list(failures)] = array[3]  # memory is not wiped: a row may hold any image
+            array[list(failures)] = array[
+                3
+            ]  # the array is not initialised: a row may contain any image
         return rasters, failures
 
-    monkeypatch.setattr(skcomic.catalogue.duplicates, "try_rasters", with_leavings)
+    monkeypatch.setattr(skcomic.catalogue.duplicates, "try_rasters", with_leftovers)
     with pytest.warns(UserWarning, match="1 files cannot be read"):
         pd.testing.assert_frame_equal(join_duplicates(catalogue), catalogue)
 
@@ -177,7 +179,7 @@ def test_comparing_by_blocks_is_comparing_each_with_each(monkeypatch: pytest.Mon
     near = np.triu(near, 1)
     links = set(zip(*(rows.tolist() for rows in np.nonzero(near)), strict=True))
     assert 100 < len(links) < 2000
-    groups = reach(150, links)
+    groups = connected_rows(150, links)
 
     for block in (1, 1000, 2**18):
         monkeypatch.setattr(skcomic.catalogue.duplicates, "_BLOCK", block)
@@ -193,15 +195,15 @@ def test_comparing_by_blocks_is_comparing_each_with_each(monkeypatch: pytest.Mon
 def test_only_files_of_one_length_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalogue = load_catalogue(folder)
     sizes = pd.Series([Path(path).stat().st_size for path in catalogue.path])
-    wanted = catalogue.path[sizes.duplicated(keep=False)].tolist()
+    expected = catalogue.path[sizes.duplicated(keep=False)].tolist()
     read = []
     real = Path.open
     monkeypatch.setattr(Path, "open", lambda path, *a: read.append(str(path)) or real(path, *a))
     find_duplicates(catalogue, np.zeros((48, 4), np.uint64), np.ones(48, dtype=bool))
-    assert sorted(read) == sorted(wanted)
+    assert sorted(read) == sorted(expected)
 
 
-def test_real_images_are_told_apart_and_found_again(real_dir: Path, tmp_path: Path) -> None:
+def test_real_images_are_distinguished_and_found_again(real_dir: Path, tmp_path: Path) -> None:
     catalogue = load_catalogue(real_dir)
     assert join_duplicates(catalogue, n_jobs=2).pair.nunique() == 180
     paths = catalogue.path.tolist()[::6]

@@ -39,10 +39,10 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
     out, printed = drawn_study
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.suffix != ".jpg"}
     assert names == {
-        ".lock", "cache", "cache/rasters.lmdb", "cache/rasters.lmdb-lock", "candidates.csv",
-        "card.md", "drawn", "drawn/comics", "drawn/faces", "figures", "figures/search.png",
-        "figures/sizes.png", "model.skcomic", "report.html", "settings.json", "sizes.csv",
-        "study.json",
+        ".lock", "cache", "cache/rasters.lmdb", "cache/rasters.lmdb-checked",
+        "cache/rasters.lmdb-lock", "candidates.csv", "card.md", "drawn", "drawn/comics",
+        "drawn/faces", "figures", "figures/search.png", "figures/sizes.png", "model.skcomic",
+        "report.html", "settings.json", "sizes.csv", "study.json",
     }  # fmt: skip
     numbers = json.loads((out / "study.json").read_text())
     assert numbers["catalogue"] == {"images": 24, "labels": 2, "pairs": 12}
@@ -120,7 +120,7 @@ def test_a_mistake_costs_no_former_study(
         (["two", "--positive", "dogs"], "positive='dogs' is none of the classes"),
         (["two", "--out", "file"], "'file' is a file; name a folder"),
         (["two", "--jobs", "0"], "n_jobs == 0"),
-        (["text", "--out", "out2"], "cannot be read; mend or remove these files"),
+        (["text", "--out", "out2"], "cannot be read; repair or remove these files"),
         (["text", "--out", "out2"], "leave them out of the study with --on-bad quarantine"),
         (["--pairs", "0", "--out", "out3"], "n_pairs"),
     ],

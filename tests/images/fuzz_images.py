@@ -2,11 +2,11 @@
 
     python tests/images/fuzz_images.py [--number 100000] [--first 0] [-j 1]
 
-Each mutation has a number, which makes it again: ``--first NUMBER --number 1``. They are tried
-in child processes. What must never come of one: the end of the process, more than five seconds,
-another exception than `ImageReadError`, a raster of another shape, an open file left behind,
-memory that grows. Prints counts, the slowest, and what was wrong; exits with 1 if anything was.
-libtiff has its own say on the standard error stream.
+Each mutation has a number that reproduces it: ``--first NUMBER --number 1``. They are tried in
+child processes. A mutation must not end the process, take more than five seconds, raise another
+exception than `ImageReadError`, return a raster of another shape, leave a file open, or make
+memory grow. Prints counts, the slowest mutation and the faults; exits with 1 if there are any.
+libtiff writes messages of its own to the standard error stream.
 """
 
 import argparse
@@ -38,12 +38,12 @@ MAX_PIXELS = 1_000_000
 SECONDS_ALLOWED = 5
 WARM_UP = 500
 BYTES_ALLOWED = 32 << 20
-PART = 20_000
-_STRIKING = (0, 1, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF_FFFF, 0xFFFF_FFFF)
+BATCH_SIZE = 20_000
+_EDGE_VALUES = (0, 1, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF_FFFF, 0xFFFF_FFFF)
 
 
-class Found(NamedTuple):
-    """What came of some mutations."""
+class Result(NamedTuple):
+    """The outcomes and faults of some mutations."""
 
     outcomes: Counter[str]
     faults: list[str]
@@ -54,7 +54,7 @@ class Found(NamedTuple):
 
 @cache
 def seeds() -> list[bytes]:
-    """The files that are mutated: those of hostile.py, each content once, but for large ones."""
+    """The files that are mutated: those of hostile.py without duplicates and large ones."""
     contents = {}
     with tempfile.TemporaryDirectory() as folder:
         for case in every_case():
@@ -68,18 +68,18 @@ def _content(case: Case, folder: Path) -> bytes:
 
 
 def mutation(number: int) -> bytes:
-    """Make the mutated file of a number."""
+    """Return the mutated file with a number."""
     random = Random(number)
     data = bytearray(random.choice(seeds()))
     for _ in range(random.choice((1, 1, 1, 2, 3, 5, 8))):
-        random.choice(_WAYS)(data, random)
+        random.choice(_MUTATORS)(data, random)
     if data.startswith(b"\x89PNG") and random.random() < 0.7:
-        _mend_checksums(data)
+        _repair_checksums(data)
     return bytes(data)
 
 
 def _place(data: bytearray, random: Random) -> int:
-    beginning = random.random() < 0.5  # where most of what is read with care is
+    beginning = random.random() < 0.5  # most headers are there
     return random.randrange(max(1, min(len(data), 200) if beginning else len(data)))
 
 
@@ -96,14 +96,14 @@ def _set_a_byte(data: bytearray, random: Random) -> None:
 def _set_a_number(data: bytearray, random: Random) -> None:
     at, form = _place(data, random), random.choice((">H", "<H", ">I", "<I"))
     length = struct.calcsize(form)
-    data[at : at + length] = struct.pack(form, random.choice(_STRIKING) % (1 << 8 * length))
+    data[at : at + length] = struct.pack(form, random.choice(_EDGE_VALUES) % (1 << 8 * length))
 
 
 def _cut_off(data: bytearray, random: Random) -> None:
     del data[random.randrange(len(data) + 1) :]
 
 
-def _remove_bad(data: bytearray, random: Random) -> None:
+def _delete(data: bytearray, random: Random) -> None:
     at = _place(data, random)
     del data[at : at + random.randrange(1, 40)]
 
@@ -113,25 +113,25 @@ def _repeat(data: bytearray, random: Random) -> None:
     data[at:at] = data[at : at + length] * random.randrange(1, 20)
 
 
-def _put_in(data: bytearray, random: Random) -> None:
+def _insert(data: bytearray, random: Random) -> None:
     at = _place(data, random)
     data[at:at] = random.randbytes(random.randrange(1, 40))
 
 
-def _cross(data: bytearray, random: Random) -> None:
+def _splice(data: bytearray, random: Random) -> None:
     other = random.choice(seeds())
     at = random.randrange(len(other))
     data[_place(data, random) :] = other[at:]
 
 
-_WAYS = (
+_MUTATORS = (
     _flip_a_bit, _flip_a_bit, _set_a_byte, _set_a_byte, _set_a_number, _set_a_number,
-    _cut_off, _remove_bad, _repeat, _put_in, _cross,
+    _cut_off, _delete, _repeat, _insert, _splice,
 )  # fmt: skip
 
 
-def _mend_checksums(data: bytearray) -> None:
-    """So that the content of the chunks of a PNG file is looked at, too."""
+def _repair_checksums(data: bytearray) -> None:
+    """Correct the checksums of the chunks of a PNG file, so that their content is read."""
     at = 8
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -142,8 +142,8 @@ def _mend_checksums(data: bytearray) -> None:
         at = end + 4
 
 
-def try_mutations(numbers: Iterable[int], told: Any = None) -> Found:
-    """Try some mutations in this process; `told.value` is the number that is being tried."""
+def try_mutations(numbers: Iterable[int], current: Any = None) -> Result:
+    """Try some mutations in this process; `current.value` is set to the number being tried."""
     outcomes: Counter[str] = Counter()
     faults: list[str] = []
     slowest = (0.0, -1)
@@ -153,11 +153,11 @@ def try_mutations(numbers: Iterable[int], told: Any = None) -> Found:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         path = Path(folder, "mutated.jpg")
         for count, number in enumerate(numbers):
-            if told:
-                told.value = number
+            if current:
+                current.value = number
             path.write_bytes(mutation(number))
             warnings.simplefilter("error" if number % 2 else "ignore")
-            # Some as large as is allowed at all; most in the time of small ones.
+            # A few with the largest limit; most with a small one, which takes less time.
             limit = {} if number % 50 == 0 else {"max_pixels": MAX_PIXELS}
             start = time.perf_counter()
             outcome = _outcome(path, limit)
@@ -177,7 +177,7 @@ def try_mutations(numbers: Iterable[int], told: Any = None) -> Found:
         faults.append(f"{left} open files are left")
     if grown > BYTES_ALLOWED:
         faults.append(f"memory has grown by {grown / 1e6:.0f} MB")
-    return Found(outcomes, faults, slowest, left, grown)
+    return Result(outcomes, faults, slowest, left, grown)
 
 
 def _outcome(path: Path, limit: dict[str, int]) -> str:
@@ -194,21 +194,21 @@ def _outcome(path: Path, limit: dict[str, int]) -> str:
     return "raster"
 
 
-def _work(numbers: range, told: Any, results: Any) -> None:
-    results.put(try_mutations(numbers, told))
+def _run_child(numbers: range, current: Any, results: Any) -> None:
+    results.put(try_mutations(numbers, current))
 
 
-def try_in_child(numbers: range) -> list[Found]:
-    """Try mutations in child processes; where one of them ends at a mutation, go on behind it."""
+def try_in_child(numbers: range) -> list[Result]:
+    """Try mutations in a child process; if it ends at one, resume with the next in another."""
     context = multiprocessing.get_context("spawn")
-    told, results = context.Value("q", -1), context.SimpleQueue()
-    child = context.Process(target=_work, args=(numbers, told, results))
+    current, results = context.Value("q", -1), context.SimpleQueue()
+    child = context.Process(target=_run_child, args=(numbers, current, results))
     child.start()
     before, since = -1, time.monotonic()
     while results.empty() and child.is_alive():
         time.sleep(0.05)
-        if told.value != before:
-            before, since = told.value, time.monotonic()
+        if current.value != before:
+            before, since = current.value, time.monotonic()
         elif before >= 0 and time.monotonic() - since > 4 * SECONDS_ALLOWED:
             child.kill()
             break
@@ -217,35 +217,38 @@ def try_in_child(numbers: range) -> list[Found]:
         child.join()
         return [found]
     child.join()
-    fault = f"{told.value}: the process hung or ended with {child.exitcode}"
-    lost = Found(Counter({"fault": 1}), [fault], (0.0, -1), 0, 0)
-    rest = range(told.value + 1, numbers.stop)
-    return [lost, *(try_in_child(rest) if rest and told.value >= 0 else [])]
+    fault = f"{current.value}: the process hung or ended with {child.exitcode}"
+    lost = Result(Counter({"fault": 1}), [fault], (0.0, -1), 0, 0)
+    rest = range(current.value + 1, numbers.stop)
+    return [lost, *(try_in_child(rest) if rest and current.value >= 0 else [])]
 
 
 def main() -> None:
-    """Try as many as are wanted, and print what was found."""
+    """Try a number of mutations and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--number", type=int, default=100_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("-j", "--jobs", type=int, default=1)
     args = parser.parse_args()
     stop = args.first + args.number
-    parts = [range(start, min(start + PART, stop)) for start in range(args.first, stop, PART)]
+    parts = [
+        range(start, min(start + BATCH_SIZE, stop))
+        for start in range(args.first, stop, BATCH_SIZE)
+    ]
     start = time.perf_counter()
     with ThreadPoolExecutor(args.jobs) as threads:
-        found = [each for part in threads.map(try_in_child, parts) for each in part]
-    outcomes = sum((each.outcomes for each in found), Counter())
-    faults = [fault for each in found for fault in each.faults]
+        found = [result for part in threads.map(try_in_child, parts) for result in part]
+    outcomes = sum((result.outcomes for result in found), Counter())
+    faults = [fault for result in found for fault in result.faults]
     print(
         f"{args.number} mutations of {len(seeds())} files in {time.perf_counter() - start:.0f} s"
     )
     for outcome, count in outcomes.most_common():
         print(f"{count:9} {outcome}")
-    seconds, number = max(each.slowest for each in found)
+    seconds, number = max(result.slowest for result in found)
     print(f"slowest: {seconds:.2f} s, number {number}")
-    print(f"open files left: {sum(each.descriptors for each in found)}")
-    print(f"memory grown, at most: {max(each.grown_bytes for each in found) / 1e6:.1f} MB")
+    print(f"open files left: {sum(result.descriptors for result in found)}")
+    print(f"memory grown, at most: {max(result.grown_bytes for result in found) / 1e6:.1f} MB")
     print("\n".join(faults) or "nothing was wrong")
     sys.exit(bool(faults))
 

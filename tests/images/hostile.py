@@ -1,4 +1,4 @@
-"""Hostile inputs, made by code, each with what must come of it: a raster, or a failure by name.
+"""Hostile inputs, made by code, each with its expected outcome: a raster or a kind of failure.
 
 `python tests/images/hostile.py` tries all of them and prints the table of outcomes.
 """
@@ -12,33 +12,36 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from image_files import (
+    ARITHMETIC,
+    ARITHMETIC_PROGRESSIVE,
+    bmp,
+    chunk,
+    encoded,
+    gif,
+    gif_frame,
+    png,
+    tiff,
+    tiff_tags,
+    webp_canvas,
+    webp_of_many_frames,
+    with_jpeg_size,
+    with_many_scans,
+)
 from PIL import Image
 
 from skcomic.images.decoding import ImageReadError, read_raster
 
 SIDE = 16
-# Four squares; what a colour becomes is told by ITU-R 601, not by the code under test.
+# Four squares; the grey level of a colour is computed by ITU-R 601, not by the code under test.
 COLOURS = np.array([[(40, 40, 40), (250, 10, 60)], [(0, 200, 90), (30, 60, 255)]], dtype=np.uint8)
 LEVELS = np.array([[40, 200], [120, 250]], dtype=np.uint8)
 WHITE = 255
 LOSSY, EXACT = 5, 1
-
-# Made by jpegtran -arithmetic of libjpeg-turbo 2.1.5; Pillow reads this kind but cannot write it.
-ARITHMETIC = (
-    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYG"
-    "CAsICQoKCgoKBggLDAsKDAkKCgr/yQALCAAQABABAREA/8wABgAQEAX/2gAIAQEAAD8A/wDvCUJC/wAIzZb/2Q=="
-)
-ARITHMETIC_PROGRESSIVE = (
-    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAIBAQEBAQIBAQECAgICAgQDAgICAgUEBAMEBgUGBgYFBgYGBwkIBgcJBwYG"
-    "CAsICQoKCgoKBggLDAsKDAkKCgr/ygALCAAQABABAREA/8wABAAQ/9oACAEBAAAAAf8A3g4nZnbUxoD/zAAEEAX/2gAI"
-    "AQEAAQUCwP/MAAQQBf/aAAgBAQAGPwLA/8wABBAF/9oACAEBAAE/IcD/2gAIAQEAAAAQYP/MAAQQBf/aAAgBAQABPxDA"
-    "/9k="
-)
 
 
 class Failure(NamedTuple):
@@ -49,14 +52,14 @@ class Failure(NamedTuple):
 
 
 class Levels(NamedTuple):
-    """The grey levels of a raster, of any size, and how far off a lossy format may be."""
+    """The grey levels of a raster of any size, and the largest error that is accepted."""
 
     levels: np.ndarray
     tolerance: int = EXACT
 
 
 class Case(NamedTuple):
-    """An input: `make` puts it into a folder, where only it is, and gives its path."""
+    """An input: `make` creates it in an empty folder and returns its path."""
 
     group: str
     name: str
@@ -74,13 +77,6 @@ def squares(values: np.ndarray, side: int = SIDE) -> np.ndarray:
     return values.repeat(side // 2, axis=0).repeat(side // 2, axis=1)
 
 
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    """The bytes of an image file."""
-    stream = BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
 def grey() -> Image.Image:
     """Four grey squares."""
     return Image.fromarray(squares(LEVELS))
@@ -92,7 +88,7 @@ def coloured() -> Image.Image:
 
 
 def noise(side: int = 48) -> Image.Image:
-    """Something that no format makes small."""
+    """An image that no format compresses well."""
     return Image.fromarray(
         np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     )
@@ -107,85 +103,6 @@ def file_of(data: bytes, name: str = "image.jpg") -> Callable[[Path], str]:
         return str(path)
 
     return make
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    """One chunk of a PNG file."""
-    checksum = struct.pack(">I", zlib.crc32(kind + data))
-    return struct.pack(">I", len(data)) + kind + data + checksum
-
-
-def png(width: int, height: int, *more: bytes, rows: bytes = b"\0" * 9) -> bytes:
-    """A grey PNG file with chunks before its pixels."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    pixels = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(more) + pixels
-
-
-def with_jpeg_size(data: bytes, width: int, height: int) -> bytes:
-    """A JPEG file whose header tells another size."""
-    at = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2")) + 5
-    return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
-
-
-def with_many_scans(n_scans: int) -> bytes:
-    """A progressive JPEG file with its last scan many times over."""
-    data = encoded(grey(), "JPEG", progressive=True)
-    last = data.rfind(b"\xff\xda")
-    return data[:last] + data[last:-2] * n_scans + data[-2:]
-
-
-def gif_frame(left: int, top: int, width: int, height: int) -> bytes:
-    """A frame of a GIF file without pixels."""
-    return b"," + struct.pack("<HHHHB", left, top, width, height, 0) + b"\2\0"
-
-
-def gif(width: int, height: int, *frames: bytes) -> bytes:
-    """A GIF file of frames."""
-    return b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0) + b"".join(frames) + b";"
-
-
-def tiff(*tags: tuple[int, int, int, int], more: bytes = b"") -> bytes:
-    """A TIFF file of (tag, type, count, value); its directory begins at byte 8."""
-    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *t) for t in tags)
-    return b"II*\0" + struct.pack("<I", 8) + directory + struct.pack("<I", 0) + more
-
-
-def tiff_tags(width: int, height: int, strips: int = 1) -> list[tuple[int, int, int, int]]:
-    """The tags of a grey image."""
-    return [
-        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1),
-        (273, 4, strips, 8), (277, 3, 1, 1), (278, 4, 1, height), (279, 4, strips, 8),
-    ]  # fmt: skip
-
-
-def bmp(width: int, height: int, compression: int, rows: bytes) -> bytes:
-    """A BMP file of 8 bits."""
-    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, compression, 0, 0, 0, 256, 0)
-    offset = 14 + len(header) + 1024
-    start = b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset)
-    return start + header + bytes(1024) + rows
-
-
-def webp_canvas(width: int, height: int) -> bytes:
-    """The beginning of an extended WebP file with an empty animation."""
-    flags = struct.pack("<I", 2)
-    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    body = b"WEBPVP8X" + struct.pack("<I", 10) + flags + sides
-    body += b"ANIM" + struct.pack("<I", 6) + bytes(6)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
-def webp_of_many_frames(n_frames: int) -> bytes:
-    """An animation with its first frame many times over."""
-    image = Image.new("RGB", (4, 4))
-    other = Image.new("RGB", (4, 4), "white")
-    data = encoded(image, "WEBP", save_all=True, append_images=[other], lossless=True)
-    start = data.find(b"ANMF")
-    (length,) = struct.unpack_from("<I", data, start + 4)
-    frame = data[start : start + 8 + length + length % 2]
-    body = data[8:start] + frame * n_frames
-    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def every_case() -> Iterator[Case]:
@@ -267,7 +184,7 @@ def good_modes() -> Iterator[Case]:
     yield case("CMYK TIFF", encoded(coloured().convert("CMYK"), "TIFF"), luma(COLOURS), 2)
     ink = encoded(coloured().convert("CMYK"), "JPEG", quality=95, subsampling=0)
     yield case("CMYK JPEG", ink, luma(COLOURS), LOSSY)
-    # Stored are Y, Cb, Cr and K, told by the last byte of Adobe's segment; Pillow stores 255 - x.
+    # The last byte of Adobe's segment says that Y, Cb, Cr and K are stored; Pillow stores 255 - x.
     full = Image.new("L", (SIDE, SIDE), 127)
     planes = Image.merge("CMYK", (grey(), full, full, Image.new("L", (SIDE, SIDE), 0)))
     data = bytearray(encoded(planes, "JPEG", quality=95, subsampling=0))
@@ -283,7 +200,7 @@ def good_modes() -> Iterator[Case]:
             yield case(name, encoded(Image.new("L", size, 77), kind), [[77, 77], [77, 77]])
     for mode in ("F", "I", "LAB"):
         data = encoded(Image.new(mode, (SIDE, SIDE)), "TIFF")
-        refused = Failure("unreadable", f"pixels of mode {mode} have no agreed grey level")
+        refused = Failure("unreadable", f"pixels of mode {mode} have no defined grey level")
         yield Case("pixels", f"TIFF of mode {mode}", file_of(data), refused)
 
 
@@ -309,7 +226,7 @@ def orientations() -> Iterator[Case]:
 
 
 def animations() -> Iterator[Case]:
-    """The first frame, and animations that are too much."""
+    """The first frame, and animations that are too large."""
     second = Image.new("RGB", (SIDE, SIDE), "black")
     for kind, options in (("GIF", {}), ("PNG", {}), ("WEBP", {"lossless": True})):
         data = encoded(coloured(), kind, save_all=True, append_images=[second] * 3, **options)
@@ -330,7 +247,7 @@ def animations() -> Iterator[Case]:
 
 
 def names() -> Iterator[Case]:
-    """What a file system lets a file be called."""
+    """Unusual file names."""
     data = encoded(grey(), "PNG")
     for what, name in (
         ("a line break", "two\nlines.png"), ("no text", os.fsdecode(b"\xff\xfe.png")),
@@ -358,7 +275,7 @@ def truncated() -> Iterator[Case]:
 
 
 def bombs() -> Iterator[Case]:
-    """Little files that ask for much."""
+    """Small files that require much memory or time."""
 
     def case(name: str, data: bytes, reason: str, kind: str = "too large") -> Case:
         return Case("bomb", name, file_of(data), Failure(kind, reason))
@@ -391,9 +308,8 @@ def bombs() -> Iterator[Case]:
     packed = zlib.compress(bytes(1_000_000), 9)
     many = [chunk(b"zTXt", b"a%d\0\0" % number + packed) for number in range(70)]
     yield case("PNG of 70 texts of 1 MB", png(8, 8, *many), "too much memory")
-    yield case(
-        "JPEG of 5,000 scans", with_many_scans(5_000), "scans are more than the limit of 100"
-    )
+    many_scans = with_many_scans(encoded(grey(), "JPEG", progressive=True), 5_000)
+    yield case("JPEG of 5,000 scans", many_scans, "scans are more than the limit of 100")
     rows = b"\0\0" * 12_000 + b"\0\1"
     yield case("run-length BMP of 12,000", bmp(12_000, 12_000, 1, rows), "limit of 8388608")
     strips = tiff(*tiff_tags(8, 8, strips=0x3FFF_FFFF))
@@ -409,7 +325,7 @@ def bombs() -> Iterator[Case]:
 
 
 def no_images() -> Iterator[Case]:
-    """Other things under the name of an image."""
+    """Files of other kinds with the name of an image."""
     contents = {
         "zero bytes": b"", "text": b"I am a text", "one byte": b"\xff", "zeros": bytes(1000),
         "PDF": b"%PDF-1.7\n", "SVG": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -429,7 +345,7 @@ def no_images() -> Iterator[Case]:
 
 
 def no_files() -> Iterator[Case]:
-    """What is there, but no file, or is not there."""
+    """Paths of something else than a file, or of nothing."""
 
     def folder_of(folder: Path) -> str:
         (folder / "x.jpg").mkdir()
@@ -456,8 +372,8 @@ def no_files() -> Iterator[Case]:
             os.chdir(before)
         return str(folder / "x.jpg")
 
-    irregular = Failure("not an image", "is no regular file")
-    nowhere = Failure("missing", "is a link that leads nowhere")
+    irregular = Failure("not an image", "is not a regular file")
+    nowhere = Failure("missing", "is a broken link")
     yield Case("no file", "folder", folder_of, Failure("not an image", "is a folder"))
     yield Case("no file", "missing", lambda folder: "no/x.jpg", Failure("missing", "no such file"))
     yield Case("no file", "dangling link", link("nowhere.jpg"), nowhere)
@@ -469,13 +385,13 @@ def no_files() -> Iterator[Case]:
         yield Case("no file", device, link(device), irregular)
     long = Failure("unreadable", "File name too long")
     yield Case("no file", "a name of 300 bytes", lambda folder: f"{folder}/{'n' * 300}", long)
-    no_name = Failure("missing", "no file can have this name")
+    no_name = Failure("missing", "is not a valid file name")
     yield Case("no file", "a name with a zero byte", lambda folder: f"{folder}/a\0b.jpg", no_name)
     yield Case("no file", "half a character", lambda folder: f"{folder}/\ud800.jpg", no_name)
 
 
 def outcome_of(case: Case, folder: Path) -> tuple[str, str]:
-    """Try an input; tell the kind of the outcome, and what is wrong with it, if anything."""
+    """Try an input; return the kind of the outcome, and how it differs from the expected one."""
     path = case.make(folder)
     expected = case.outcome
     shape = expected.levels.shape if isinstance(expected, Levels) else (2, 2)

@@ -1,4 +1,4 @@
-"""Each input of hostile.py has the outcome that it must have, whatever the circumstances."""
+"""Each input of hostile.py has its expected outcome, in threads and with any settings."""
 
 import os
 import resource
@@ -16,6 +16,7 @@ import hostile
 import numpy as np
 import pytest
 from hostile import Case, Failure, Levels
+from image_files import png
 from PIL import Image, ImageFile
 
 from skcomic import ImageReadError, ImageVectorizer, read_raster
@@ -57,7 +58,7 @@ def test_every_input_has_its_outcome(cases: list[Case], tmp_path: Path) -> None:
 
 
 def test_the_table_of_outcomes_in_little_memory() -> None:
-    """A bomb that went off would not fit."""
+    """A decompression bomb would exceed the limit of memory."""
     result = subprocess.run(
         [sys.executable, hostile.__file__],
         capture_output=True,
@@ -83,13 +84,13 @@ def test_threads_give_the_same_outcomes_whatever_the_filter_of_warnings(
         assert cases[row].outcome.reason in failures[row].reason
 
 
-def test_a_stream_goes_on_over_all_of_them(cases: list[Case], paths: list[str]) -> None:
+def test_a_stream_continues_after_each_of_them(cases: list[Case], paths: list[str]) -> None:
     with warnings.catch_warnings(record=True) as caught:  # Pillow warns of damaged tags
         warnings.simplefilter("always")
         rows = ImageVectorizer(2, on_error="nan", n_jobs=2).transform(paths)
     n_bad = sum(isinstance(case.outcome, Failure) for case in cases)
-    told = f"{n_bad} of {len(cases)} images cannot be read; their rows are NaN. The first is "
-    assert sum(str(warning.message).startswith(told) for warning in caught) == 1
+    expected = f"{n_bad} of {len(cases)} images cannot be read; their rows are NaN. The first is "
+    assert sum(str(warning.message).startswith(expected) for warning in caught) == 1
     for row, case in zip(rows, cases, strict=True):
         if isinstance(case.outcome, Failure):
             assert np.isnan(row).all()
@@ -105,7 +106,7 @@ def test_no_permission() -> None:
         Image.new("L", (8, 8)).save(path)
         path.chmod(0)
         is_root = os.geteuid() == 0
-        if is_root:  # whom no permission stops
+        if is_root:  # root may read any file
             os.seteuid(65_534)
         try:
             with pytest.raises(ImageReadError) as caught:
@@ -142,7 +143,9 @@ def test_the_global_of_pillow_does_not_decide(
     assert limit == Image.MAX_IMAGE_PIXELS
 
 
-def test_a_global_that_decides_of_pixels_parts_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_global_that_changes_pixels_changes_the_keys_of_the_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before = decoder_version()
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     assert decoder_version() != before
@@ -160,9 +163,9 @@ def test_only_the_first_frame_is_decoded(tmp_path: Path) -> None:
 def test_a_pipe_in_the_place_of_a_file_does_not_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may come there between the look at the file and opening it."""
+    """It may replace the file after its status was read and before it is opened."""
     path, pipe = tmp_path / "image.png", tmp_path / "pipe"
-    path.write_bytes(hostile.png(8, 8))
+    path.write_bytes(png(8, 8))
     os.mkfifo(pipe)
     os_open = os.open
     monkeypatch.setattr(os, "open", lambda name, *args: os_open(pipe, *args))

@@ -129,6 +129,6 @@ def test_what_is_no_column_of_paths_is_refused(faces: pd.DataFrame) -> None:
         vectorizer.transform(faces.path[0])
     with pytest.raises(ValueError, match=r"it has shape \(48, 3\)"):
         vectorizer.transform(faces)
-    with pytest.raises(ValueError, match="row 1 of X is no path but 3 of int"):
+    with pytest.raises(ValueError, match="row 1 of X is not a path but 3 of int"):
         vectorizer.transform([faces.path[0], 3])
     assert vectorizer.transform([]).shape == (0, 64)
