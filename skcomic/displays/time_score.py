@@ -1,7 +1,8 @@
 """Figures of what was measured, in the shape of scikit-learn's displays."""
 
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,12 @@ from skcomic.selection.scoring import Cost
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from skcomic.study.results import Study
-
 _COST_LABELS = {
     "cpu_seconds": "CPU seconds of training",
     "wall_seconds": "Wall seconds of training",
     "multiply_adds": "Multiply-adds of training",
 }
+_NET_NAME = re.compile(r"\d+_(?P<pooling>\w+?)_\d+")  # as of `net_name`
 _COLOURS = {"average": "#0072b2", "max": "#d55e00"}  # told apart by colour-blind eyes too
 _CHOSEN = "#009e73"
 _LABEL_HEIGHT = 0.055  # as a share of the axes
@@ -27,7 +27,7 @@ _LABEL_HEIGHT = 0.055  # as a share of the axes
 class TimeScoreDisplay:
     """Cost against F-score: each net's training and validation points, joined.
 
-    Create it with `from_study` or `from_cv_results`.
+    Create it with `from_frame` or `from_cv_results`.
 
     Parameters
     ----------
@@ -76,17 +76,21 @@ class TimeScoreDisplay:
         self.chosen = chosen
 
     @classmethod
-    def from_study(
-        cls, study: "Study", stage: Literal["search", "sizes"] = "search"
+    def from_frame(
+        cls, frame: pd.DataFrame, *, cost: Cost = "cpu_seconds", chosen: str | None = None
     ) -> "TimeScoreDisplay":
-        """Show one stage of a study.
+        """Show the rows of a table.
 
         Parameters
         ----------
-        study : Study
-            As from `run_study`.
-        stage : {"search", "sizes"}, default="search"
-            The nets of the search, or the chosen net at each size.
+        frame : DataFrame
+            One row per net: its name `net`, a column of the name of `cost`, `train_f_score`
+            and `validation_f_score`. Rows in which one of these is missing, as of nets that
+            failed, are left out.
+        cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
+            What is shown on the horizontal axis.
+        chosen : str, default=None
+            The net that is marked.
 
         Returns
         -------
@@ -96,21 +100,20 @@ class TimeScoreDisplay:
         Raises
         ------
         ValueError
-            If the study has not come to that stage.
+            If a column is missing.
         """
-        if stage not in ("search", "sizes"):
-            raise ValueError(f"stage must be 'search' or 'sizes', not {stage!r}")
-        frame = study.candidates if stage == "search" else study.sizes
-        if frame is None:
-            raise ValueError(f"the study has not finished its stage {stage!r}")
-        if stage == "search":
-            nets, chosen = study.name_candidates(), study.chosen_net
-        else:
-            nets = frame.net + "_" + frame["size"].astype(str)
-            chosen = f"{study.chosen_net}_{study.chosen_size}"
-        cost = study.settings.cost
-        frame = frame.assign(net=nets, cost=frame[cost])[frame.failure.isna()]
-        return cls._from_frame(frame, cost, chosen)
+        columns = ["net", cost, "train_f_score", "validation_f_score"]
+        if missing := [column for column in columns if column not in frame]:
+            raise ValueError(f"the frame has no columns {missing}; it needs {columns}")
+        frame = frame[columns].dropna()
+        return cls(
+            frame.net,
+            costs=frame[cost],
+            train_f_scores=frame.train_f_score,
+            validation_f_scores=frame.validation_f_score,
+            cost=cost,
+            chosen=chosen,
+        )
 
     @classmethod
     def from_cv_results(
@@ -143,7 +146,7 @@ class TimeScoreDisplay:
             If the search did not measure what is shown.
         """
         columns = {
-            "cost": f"mean_test_{cost}",
+            cost: f"mean_test_{cost}",
             "train_f_score": "mean_train_f_score",
             "validation_f_score": "mean_test_f_score",
         }
@@ -154,21 +157,8 @@ class TimeScoreDisplay:
             )
         frame = pd.DataFrame({name: cv_results[key] for name, key in columns.items()})
         frame["net"] = [net_name(params) for params in cv_results["params"]]
-        named = None if chosen is None else frame.net[chosen]
-        return cls._from_frame(frame.dropna(), cost, named)  # without nets that failed
-
-    @classmethod
-    def _from_frame(
-        cls, frame: pd.DataFrame, cost: Cost, chosen: str | None
-    ) -> "TimeScoreDisplay":
-        return cls(
-            frame.net,
-            costs=frame.cost,
-            train_f_scores=frame.train_f_score,
-            validation_f_scores=frame.validation_f_score,
-            cost=cost,
-            chosen=chosen,
-        )
+        name = None if chosen is None else frame.net[chosen]
+        return cls.from_frame(frame, cost=cost, chosen=name)
 
     def plot(self, ax: "Axes | None" = None) -> "TimeScoreDisplay":
         """Draw the figure.
@@ -188,7 +178,7 @@ class TimeScoreDisplay:
         if ax is None:
             _, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
         for i, net in enumerate(self.nets):
-            colour = _COLOURS.get(net.split("_")[1], "black")
+            colour = _COLOURS.get(_pooling(net), "black")
             cost, train, validation = (
                 self.costs[i],
                 self.train_f_scores[i],
@@ -247,7 +237,7 @@ class TimeScoreDisplay:
         def mark(label: str, **style: Any) -> Line2D:
             return Line2D([], [], linestyle="none", marker="o", label=label, **style)
 
-        poolings = [p for p in _COLOURS if any(net.split("_")[1] == p for net in self.nets)]
+        poolings = [p for p in _COLOURS if p in map(_pooling, self.nets)]
         marks = [mark(f"{pooling} pooling", color=_COLOURS[pooling]) for pooling in poolings]
         marks.append(mark("validation", color="0.3"))
         marks.append(mark("training", color="0.3", markerfacecolor="white"))
@@ -263,6 +253,12 @@ class TimeScoreDisplay:
             handletextpad=0.1,
             columnspacing=1.2,
         )
+
+
+def _pooling(net: str) -> str:
+    """Read the pooling from the name of a net; "" from a name of another form."""
+    named = _NET_NAME.match(net)
+    return named["pooling"] if named else ""
 
 
 def _leave_room(ax: "Axes", costs: np.ndarray, scores: np.ndarray) -> None:

@@ -4,9 +4,9 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skcomic._files import write_file
-from skcomic.displays.time_score import TimeScoreDisplay
 from skcomic.models.card import render_card
 from skcomic.models.persistence import save
 from skcomic.study.folder import (
@@ -21,6 +21,9 @@ from skcomic.study.folder import (
     SIZES_FIGURE,
 )
 from skcomic.study.results import Study
+
+if TYPE_CHECKING:
+    from skcomic.displays.time_score import TimeScoreDisplay
 
 _DOTS_PER_INCH = 150
 
@@ -49,11 +52,11 @@ def write_study(study: Study, out: Path) -> None:
         content = study.quarantine.to_csv(index=False)
         write_file(out / QUARANTINE, content.encode(errors="surrogateescape"))
     if study.candidates is not None:
-        pictures["search"] = _draw(TimeScoreDisplay.from_study(study, "search"))
+        pictures["search"] = _draw(study.display("search"))
         write_file(out / CANDIDATES, study.candidates.to_csv(index=False))
         write_file(out / SEARCH_FIGURE, pictures["search"])
     if study.sizes is not None:
-        pictures["sizes"] = _draw(TimeScoreDisplay.from_study(study, "sizes"))
+        pictures["sizes"] = _draw(study.display("sizes"))
         write_file(out / SIZES, study.sizes.to_csv(index=False))
         write_file(out / SIZES_FIGURE, pictures["sizes"])
     if study.test is not None:
@@ -64,7 +67,7 @@ def write_study(study: Study, out: Path) -> None:
         write_file(out / NUMBERS, json.dumps(study.to_dict(), indent=1, allow_nan=False))
 
 
-def _draw(display: TimeScoreDisplay) -> bytes:
+def _draw(display: "TimeScoreDisplay") -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

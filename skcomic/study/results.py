@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ from skcomic.catalogue.duplicates import COMPARED_SIDE
 from skcomic.catalogue.footprint import Footprint
 from skcomic.nets.convnet import Precision
 from skcomic.selection.scoring import Cost
+
+if TYPE_CHECKING:
+    from skcomic.displays.time_score import TimeScoreDisplay
 
 SearchKind = Literal["random", "halving"]
 OnBad = Literal["raise", "quarantine"]
@@ -163,6 +166,40 @@ class Study:
             raise ValueError("the study has not finished its stage 'search'")
         in_full = frame.epochs == self.settings.epochs
         return frame.net.where(in_full, frame.net + " (" + frame.epochs.astype(str) + " epochs)")
+
+    def display(self, stage: Literal["search", "sizes"] = "search") -> "TimeScoreDisplay":
+        """Show what was compared in a stage, and what was chosen.
+
+        Parameters
+        ----------
+        stage : {"search", "sizes"}, default="search"
+            The nets of the search, or the chosen net at each size.
+
+        Returns
+        -------
+        display : TimeScoreDisplay
+            Not yet drawn.
+
+        Raises
+        ------
+        ValueError
+            If the study has not finished that stage.
+        """
+        from skcomic.displays.time_score import TimeScoreDisplay
+
+        if stage not in ("search", "sizes"):
+            raise ValueError(f"stage must be 'search' or 'sizes', not {stage!r}")
+        frame = self.candidates if stage == "search" else self.sizes
+        if frame is None:
+            raise ValueError(f"the study has not finished its stage {stage!r}")
+        if stage == "search":
+            names, chosen = self.name_candidates(), self.chosen_net
+        else:
+            names = frame.net + "_" + frame["size"].astype(str)
+            chosen = f"{self.chosen_net}_{self.chosen_size}"
+        return TimeScoreDisplay.from_frame(
+            frame.assign(net=names), cost=self.settings.cost, chosen=chosen
+        )
 
     def describe_images(self) -> list[str]:
         """Tell what was done about images that cannot be read or are there twice.

@@ -1,5 +1,7 @@
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from skcomic import TimeScoreDisplay
@@ -84,3 +86,37 @@ def test_from_a_search() -> None:
     del results["mean_train_f_score"]
     with pytest.raises(ValueError, match=r"no \['mean_train_f_score'\]; search with"):
         TimeScoreDisplay.from_cv_results(results)
+
+
+def test_from_a_table_without_the_rows_that_failed() -> None:
+    frame = pd.DataFrame(
+        {
+            "net": ["8_max_1", "8_average_1", "16_max_1"],
+            "wall_seconds": [3.0, np.nan, 5.0],
+            "train_f_score": [0.9, np.nan, 0.95],
+            "validation_f_score": [0.8, np.nan, 0.85],
+        }
+    )
+    display = TimeScoreDisplay.from_frame(frame, cost="wall_seconds", chosen="16_max_1")
+    assert display.nets == ["8_max_1", "16_max_1"]
+    assert display.costs.tolist() == [3.0, 5.0]
+    assert display.train_f_scores.tolist() == [0.9, 0.95]
+    assert display.validation_f_scores.tolist() == [0.8, 0.85]
+    assert display.chosen == "16_max_1"
+    assert display.plot().ax_.get_xlabel() == "Wall seconds of training"
+    with pytest.raises(ValueError, match=r"no columns \['cpu_seconds'\]; it needs \['net', "):
+        TimeScoreDisplay.from_frame(frame)
+
+
+def test_nets_of_any_name_are_drawn_those_named_by_pooling_in_colour() -> None:
+    nets = ["8_max_1", "8_average_2_32", "16_max_1 (3 epochs)", "hog", "_", "max_pooled", ""]
+    scores = np.linspace(0.5, 0.9, len(nets))
+    display = TimeScoreDisplay(
+        nets, costs=scores, train_f_scores=scores, validation_f_scores=scores
+    ).plot()
+    points = [line for line in display.ax_.lines if len(line.get_xdata()) == 1][1::2]
+    colours = [to_hex(line.get_color()) for line in points]
+    orange, blue, black = "#d55e00", "#0072b2", "#000000"
+    assert colours == [orange, blue, orange, black, black, black, black]
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert legend == ["average pooling", "max pooling", "validation", "training"]

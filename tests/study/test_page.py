@@ -71,14 +71,21 @@ def test_files_hold_the_numbers(
 
 
 def test_displays_come_from_the_study(stages: dict[str, Study]) -> None:
-    display = TimeScoreDisplay.from_study(stages["test"], "sizes")
+    display = stages["test"].display("sizes")
+    assert isinstance(display, TimeScoreDisplay)
     net = stages["test"].chosen_net
     assert display.nets == [f"{net}_12", f"{net}_10"]
     assert display.chosen == f"{net}_{stages['test'].chosen_size}"
+    search = stages["search"].display("search")
+    assert search.nets == stages["search"].candidates.net.tolist()
+    assert search.chosen == stages["search"].chosen_net
+    assert search.costs.tolist() == stages["search"].candidates.cpu_seconds.tolist()
+    with pytest.raises(ValueError, match="has not finished its stage 'search'"):
+        stages["split"].display()
     with pytest.raises(ValueError, match="has not finished its stage 'sizes'"):
-        TimeScoreDisplay.from_study(stages["search"], "sizes")
+        stages["search"].display("sizes")
     with pytest.raises(ValueError, match="stage must be"):
-        TimeScoreDisplay.from_study(stages["test"], "colours")
+        stages["test"].display("colours")
 
 
 def test_another_study_is_overwritten_only_by_force(
