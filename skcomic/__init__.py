@@ -30,13 +30,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "nets.workers": ["start_workers"],
         "selection.halving": ["BalancedHalvingSearchCV"],
         "selection.scoring": ["CostScorer", "select_parsimonious"],
-        "selection.search": [
-            "ARCHITECTURES",
-            "BalancedRandomizedSearchCV",
-            "make_comic_pipeline",
-        ],
-        "study.results": ["Study", "StudyProgress", "StudySettings"],
+        "selection.pipelines": ["ARCHITECTURES", "make_comic_pipeline"],
+        "selection.search": ["BalancedRandomizedSearchCV"],
+        "study.results": ["Study", "StudyProgress"],
         "study.run": ["run_study"],
+        "study.settings": ["StudySettings"],
     },
 )
 __all__ += ["__version__"]

@@ -92,11 +92,11 @@ def check_param_names(params: Iterable[str], estimator: Any) -> None:
         if name not in valid:
             raise ValueError(
                 f"Invalid parameter {name!r} for estimator {type(estimator).__name__}"
-                f"{_nearest(name, valid)}; valid parameters are: {sorted(valid)}"
+                f"{nearest_name(name, valid)}; valid parameters are: {sorted(valid)}"
             )
 
 
-def _nearest(name: str, valid: Iterable[str]) -> str:
+def nearest_name(name: str, valid: Iterable[str]) -> str:
     near = get_close_matches(name, list(valid), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -109,7 +109,7 @@ def _suggesting_nearest_name(init: Callable[..., None]) -> Callable[..., None]:
         for name in kwargs:
             if name not in valid:
                 raise TypeError(
-                    f"{type(self).__name__} has no parameter {name!r}{_nearest(name, valid)}"
+                    f"{type(self).__name__} has no parameter {name!r}{nearest_name(name, valid)}"
                 )
         init(self, *args, **kwargs)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skcomic.nets.topology import net_name
-from skcomic.selection.scoring import Cost
+from skcomic.selection.costs import Cost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

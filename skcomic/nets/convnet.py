@@ -1,15 +1,13 @@
 """The report's network as a scikit-learn classifier: a dense layer at each pixel, convolutions."""
 
 from numbers import Integral
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from skcomic._compat.sklearn import Interval, StrOptions
 from skcomic._estimator import Sides
 from skcomic.images.decoding import PathLike
 from skcomic.nets.base import NetClassifier
-from skcomic.nets.topology import ImageShape, Pooling, build_convnet, net_name
-
-Precision = Literal["float32", "mixed_bfloat16", "auto"]
+from skcomic.nets.topology import ImageShape, Pooling, Precision, build_convnet, net_name
 
 _COUNT = Interval(Integral, 1, None, closed="left")
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from skcomic.nets.backend import start_keras
 
 Pooling = Literal["average", "max"]
+Precision = Literal["float32", "mixed_bfloat16", "auto"]
 ImageShape = tuple[int, int] | Literal["pad"] | None
 
 _POOL = 2

@@ -1,14 +1,13 @@
 """What a net is chosen by: how good it is and what it costs, and the cheapest among the best."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.pipeline import Pipeline
 
-Cost = Literal["cpu_seconds", "wall_seconds", "multiply_adds"]
-COSTS: tuple[Cost, ...] = ("cpu_seconds", "wall_seconds", "multiply_adds")
+from skcomic.selection.costs import COSTS, Cost
 
 
 class CostScorer:

@@ -24,49 +24,10 @@ from skcomic._estimator import check_param_names
 from skcomic.images.decoding import PathLike
 from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.nets.base import NetClassifier
-from skcomic.nets.convnet import ConvNetClassifier
 from skcomic.nets.randomness import draw_seed
 from skcomic.nets.supervision import SupervisedBackend, retry_on_worker_death, supervised_workers
 
-#: The twelve nets of the report, as parameters of `make_comic_pipeline`.
-ARCHITECTURES: dict[str, list[Any]] = {
-    "classify__first_units": [8, 16, 32],
-    "classify__pooling": ["average", "max"],
-    "classify__n_conv": [1, 2],
-}
-
 _DRAWS_PER_CANDIDATE = 100
-
-
-def make_comic_pipeline(**parameters: Any) -> Pipeline:
-    """Make the pipeline from paths of images to classes.
-
-    Parameters
-    ----------
-    **parameters
-        Parameters of its two steps, `vectorize` (an `ImageVectorizer`) and `classify` (a
-        `ConvNetClassifier`), written as for `Pipeline.set_params`:
-        ``vectorize__size=32``, ``classify__epochs=30``.
-
-    Returns
-    -------
-    pipeline : Pipeline
-        Not fitted.
-
-    Raises
-    ------
-    ValueError
-        If there is no such parameter; the nearest valid name is offered.
-
-    Examples
-    --------
-    >>> from skcomic import make_comic_pipeline
-    >>> make_comic_pipeline(vectorize__size=32)["vectorize"]
-    ImageVectorizer(size=32)
-    """
-    pipeline = Pipeline([("vectorize", ImageVectorizer()), ("classify", ConvNetClassifier())])
-    check_param_names(parameters, pipeline)
-    return pipeline.set_params(**parameters)
 
 
 class BalancedRandomizedSearchCV(SearchHooks, RandomizedSearchCV):

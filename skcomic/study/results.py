@@ -10,68 +10,10 @@ from sklearn.pipeline import Pipeline
 
 from skcomic.catalogue.duplicates import COMPARED_SIDE
 from skcomic.catalogue.footprint import Footprint
-from skcomic.nets.convnet import Precision
-from skcomic.selection.scoring import Cost
+from skcomic.study.settings import StudySettings
 
 if TYPE_CHECKING:
     from skcomic.displays.time_score import TimeScoreDisplay
-
-SearchKind = Literal["random", "halving"]
-OnBad = Literal["raise", "quarantine"]
-
-
-@dataclass(frozen=True)
-class StudySettings:
-    """All that decides the outcome of a study, apart from the images.
-
-    Parameters
-    ----------
-    sizes : tuple of int
-        Sides of the square images, in pixels; this and the others as in `run_study`.
-    n_candidates : int
-        How many of the twelve nets are tried.
-    search_fraction : float
-        Share of the training images that the search trains on.
-    epochs, batch_size : int
-        Training in the search.
-    final_epochs, final_batch_size : int
-        Training afterwards.
-    test_size : float
-        Share of the images that is kept for the test.
-    validation_size : float
-        Share of the rest that is kept for validation.
-    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}
-        What is to be saved.
-    tolerance : float
-        How far below the best validation F-score a choice may be.
-    positive : str or None
-        The class that precision, recall and F-score are of.
-    precision : {"float32", "mixed_bfloat16", "auto"}
-        What the networks compute in.
-    search : {"random", "halving"}
-        How the net is searched for.
-    on_bad : {"raise", "quarantine"}
-        What is done about images that cannot be read.
-    random_state : int
-        Decides the split, the candidates and every fit.
-    """
-
-    sizes: tuple[int, ...]
-    n_candidates: int
-    search_fraction: float
-    epochs: int
-    batch_size: int
-    final_epochs: int
-    final_batch_size: int
-    test_size: float
-    validation_size: float
-    cost: Cost
-    tolerance: float
-    positive: str | None
-    precision: Precision
-    search: SearchKind
-    on_bad: OnBad
-    random_state: int
 
 
 @dataclass

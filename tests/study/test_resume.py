@@ -220,9 +220,9 @@ def test_a_net_that_fails_is_left_out_and_told_of(
     assert page.count("failed: TimeoutError: training took longer than 1 s") == 2
     from rich.console import Console
 
-    from skcomic.cli.study import _print_result
+    from skcomic.cli.study_tables import print_result
 
-    _print_result(Console(width=100), study)
+    print_result(Console(width=100), study)
     assert capsys.readouterr().out.count("failed: TimeoutError") == 2
 
     with pytest.raises(ValueError, match=r"^every fit failed: TimeoutError: training"):

@@ -1,16 +1,20 @@
 import dataclasses
 import json
-import math
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+import skcomic.study.memory
 import skcomic.study.run
 from skcomic import ImageReadError, Study, StudyProgress, load_catalogue, run_study
+from skcomic.study.stages import compute_saving
 
 RECORD = {
     "net", "first_units", "pooling", "n_conv", "size", "train_f_score", "validation_f_score",
@@ -51,13 +55,16 @@ def split_of(monkeypatch: pytest.MonkeyPatch):
     def run(catalogue: pd.DataFrame, **settings) -> tuple[Study, dict[str, pd.DataFrame]]:
         seen = []
 
-        def keep(self, pipeline, split):
-            seen.extend((self.study, dict(split)))
+        def keep(nets, parts, settings, run):
+            seen.append(dict(parts))
             raise Enough
 
-        monkeypatch.setattr(skcomic.study.run._Runner, "_search", keep)
+        def report(progress: StudyProgress) -> None:
+            seen.append(progress.study)
+
+        monkeypatch.setattr(skcomic.study.run, "search_nets", keep)
         with pytest.raises(Enough):
-            run_study(catalogue, **SMALL | settings)
+            run_study(catalogue, **SMALL | settings, on_progress=report)
         return tuple(seen)
 
     return run
@@ -98,9 +105,23 @@ def test_savings_are_shares_of_the_larger_size(study: Study) -> None:
     larger, smaller = study.sizes.to_dict(orient="records")
     assert (study.saving["from_size"], study.saving["to_size"]) == (16, 12)
     assert study.saving["cost_share"] == 1 - smaller["multiply_adds"] / larger["multiply_adds"]
-    if larger["validation_f_score"]:
-        ratio = smaller["validation_f_score"] / larger["validation_f_score"]
-        assert study.saving["f_score_share"] == pytest.approx(1 - ratio)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "to_size", "cost_share", "f_score_share"),
+    [(32, 32, 0.75, 0.1), (64, 16, 0.9, 0.5), (16, 16, 0.9, 0.5)],
+)
+def test_savings_are_of_cost_and_f_score(chosen, to_size, cost_share, f_score_share) -> None:
+    sizes = pd.DataFrame(
+        {"size": [64, 32, 16, 128], "cpu_seconds": [8.0, 2.0, 0.8, np.nan],
+         "validation_f_score": [0.9, 0.81, 0.45, np.nan], "failure": [np.nan] * 3 + ["killed"]}
+    )  # fmt: skip
+    assert compute_saving(sizes, chosen, "cpu_seconds") == pytest.approx(
+        {"from_size": 64, "to_size": to_size, "cost_share": cost_share,
+         "f_score_share": f_score_share}
+    )  # fmt: skip
+    nothing = sizes.assign(validation_f_score=0.0)
+    assert compute_saving(nothing, chosen, "cpu_seconds")["f_score_share"] == 0
 
 
 def test_a_study_by_halving(faces: pd.DataFrame) -> None:
@@ -167,13 +188,29 @@ def test_positive_class(faces: pd.DataFrame) -> None:
         run_study(faces, positive="cow")
 
 
-def test_three_classes_are_scored_by_macro_average(faces: pd.DataFrame) -> None:
+def test_three_classes_are_scored_by_macro_average(
+    faces: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = []
+    fit_and_test = skcomic.study.run.fit_and_test
+
+    def keep(pipeline, name, parts, settings, run):
+        tested.append(parts.test)
+        return fit_and_test(pipeline, name, parts, settings, run)
+
+    monkeypatch.setattr(skcomic.study.run, "fit_and_test", keep)
     thirds = faces.assign(label=np.where(faces.pair < "pair_0012", faces.label, "others"))
     study = run_study(thirds, **SMALL, n_jobs=1)
     assert study.settings.positive is None
     assert study.pipeline["classify"].classes_.tolist() == ["comics", "faces", "others"]
-    assert 0 <= study.test["f_score"] <= 1
-    assert not math.isnan(study.test["f_score"])
+    (images,) = tested
+    predicted = study.pipeline.predict(images.path)
+    expected = precision_recall_fscore_support(
+        images.label, predicted, average="macro", zero_division=0
+    )
+    found = [study.test[score] for score in ("precision", "recall", "f_score")]
+    assert found == pytest.approx(expected[:3])
+    assert study.test["confusion"] == confusion_matrix(images.label, predicted).tolist()
 
 
 @pytest.mark.parametrize(
@@ -184,13 +221,18 @@ def test_three_classes_are_scored_by_macro_average(faces: pd.DataFrame) -> None:
         ({"sizes": (64, 8)}, "8x8 pixels is too small for n_conv=2"),
         ({"search_fraction": 0}, "search_fraction must be above 0"),
         ({"epochs": 0}, "epochs must be 1 or more, not 0"),
-        ({"n_candidates": 5}, "n_iter=5 candidates cannot be shared equally"),
-        ({"n_candidates": 14}, "there are only 6"),
+        ({"n_candidates": 5}, "n_candidates must be an even number from 2 to 12, .*, not 5"),
+        ({"n_candidates": 14}, "n_candidates must be an even number from 2 to 12, .*, not 14"),
         ({"search": "grid"}, "search must be one of"),
         ({"on_bad": "delete"}, "on_bad must be one of"),
         ({"precision": "float16"}, "precision must be one of"),
         ({"cost": "money"}, "cost must be one of"),
         ({"test_size": 2}, "test_size must be a share between 0 and 1"),
+        ({"validation_size": 0}, "validation_size must be a share between 0 and 1, not 0"),
+        ({"tolerance": -0.1}, "tolerance must be 0 or more, not -0.1"),
+        ({"random_state": -1}, "random_state must be an int of 0 or more, not -1"),
+        ({"batch_size": 2.5}, "batch_size must be 1 or more, not 2.5"),
+        ({"sizes": (16, "12")}, "sizes must be one or more positive ints"),
     ],
 )
 def test_senseless_settings_are_refused_at_once(
@@ -200,10 +242,28 @@ def test_senseless_settings_are_refused_at_once(
         run_study(faces, **SMALL | setting)
 
 
+def test_misspelt_settings_are_refused_with_the_nearest_name(faces: pd.DataFrame) -> None:
+    with pytest.raises(TypeError, match="no setting 'final_epoch'; did you mean 'final_epochs'"):
+        run_study(faces, final_epoch=3)
+
+
+def test_settings_are_validated_without_tensorflow() -> None:
+    program = """
+import sys
+from skcomic import StudySettings
+StudySettings(sizes=(32,), epochs=3)
+print({"tensorflow", "keras", "sklearn"} & set(sys.modules))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "set()\n"
+
+
 def test_too_little_memory_is_refused_with_the_figure(
     faces: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(skcomic.study.run, "available_memory", lambda: 10**9)
+    monkeypatch.setattr(skcomic.study.memory, "available_memory", lambda: 10**9)
     with pytest.raises(
         MemoryError, match=r"about 2\.3 GB of memory .* only 1\.0 GB are available"
     ):

@@ -1,0 +1,105 @@
+"""An option of the command line for each setting of a study."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import Field, fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from skcomic.study.settings import StudySettings
+
+_SIZES = "sizes"
+
+
+def option_name(setting: "Field[Any]") -> str:
+    """Return what the option of a setting is called, with underscores.
+
+    Parameters
+    ----------
+    setting : Field
+        A field of `StudySettings`.
+
+    Returns
+    -------
+    name : str
+        Such as ``candidates`` for `n_candidates`.
+    """
+    return setting.metadata["option"] or setting.name
+
+
+def with_setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each setting after its option `out`, for its ``**options``.
+
+    Parameters
+    ----------
+    command : callable
+        Takes the values as keyword arguments, which `read_setting_options` reads.
+
+    Returns
+    -------
+    command : callable
+        The same, with the signature that typer makes options of.
+    """
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            parameters.append(parameter)
+        if parameter.name == "out":
+            parameters += _options()
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
+
+
+def _options() -> list[inspect.Parameter]:
+    types = get_type_hints(StudySettings)
+    options = []
+    for setting in fields(StudySettings):
+        kind, default = types[setting.name], setting.default
+        if setting.name == _SIZES:  # typer would take a list as several options
+            kind, default = str, ",".join(map(str, StudySettings.sizes))
+        hint = Annotated[kind, typer.Option(help=setting.metadata["help"])]
+        options.append(
+            inspect.Parameter(
+                option_name(setting),
+                inspect.Parameter.KEYWORD_ONLY,
+                default=default,
+                annotation=hint,
+            )
+        )
+    return options
+
+
+def read_setting_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Make settings of the values of the options.
+
+    Parameters
+    ----------
+    options : dict of str to object
+        What a command was given for the options of `with_setting_options`.
+
+    Returns
+    -------
+    settings : dict of str to object
+        By the names of `StudySettings`.
+
+    Raises
+    ------
+    ValueError
+        If the sizes are not whole numbers.
+    """
+    settings = {}
+    for setting in fields(StudySettings):
+        value = options[option_name(setting)]
+        settings[setting.name] = _parse_sizes(value) if setting.name == _SIZES else value
+    return settings
+
+
+def _parse_sizes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(size) for size in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"--sizes takes whole numbers with commas, such as 64,32, not {text!r}"
+        ) from None

@@ -1,0 +1,80 @@
+"""What ``skcomic study`` shows while it runs, and writes at the end of each stage."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from skcomic.study.folder import reset_folder
+
+if TYPE_CHECKING:
+    from skcomic.study.results import Study, StudyProgress
+
+# What the bar says once a stage is over: what is being done next.
+_STAGES = {
+    "split": "searching for a net",
+    "search": "comparing sizes",
+    "sizes": "last fit and test",
+}
+
+
+class ProgressReporter:
+    """Follows a study: a bar on a terminal, lines elsewhere; writes each part as it is done."""
+
+    def __init__(
+        self, console: Console, out: Path, settings: dict[str, Any], *, reset: bool
+    ) -> None:
+        self.console = console
+        self.out = out
+        self.settings = settings
+        self.reset = reset
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} epochs"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("", start=False, visible=False)
+
+    def __enter__(self) -> "ProgressReporter":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def __call__(self, progress: "StudyProgress") -> None:
+        from skcomic.study.page import write_study
+
+        self.bar.update(self.task, completed=progress.epochs, total=progress.total_epochs)
+        if not progress.finished:
+            return
+        if progress.stage == "split":  # the settings make sense, and so do the images
+            reset_folder(self.out, self.settings, reset=self.reset)
+        write_study(progress.study, self.out)
+        for line in _describe_stage(progress.stage, progress.study):
+            self.console.print(line)
+        if following := _STAGES.get(progress.stage):
+            self.bar.start_task(self.task)
+            self.bar.update(self.task, description=following, visible=True)
+
+
+def _describe_stage(stage: str, study: "Study") -> list[str]:
+    seconds = f"({study.stage_seconds[stage]:.1f} s)"
+    if stage == "split":
+        n = study.split
+        return [
+            *study.describe_images(),
+            str(study.footprint),
+            f"{n['train']} images for training, {n['validation']} for validation, "
+            f"{n['test']} for the test; {n['search']} for the search {seconds}",
+        ]
+    if stage == "search":
+        return [f"net chosen among {study.settings.n_candidates}: {study.chosen_net} {seconds}"]
+    if stage == "sizes":
+        return [f"size chosen: {study.chosen_size} {seconds}"]
+    return [f"last fit and test done {seconds}"]

@@ -1,0 +1,177 @@
+"""The images of a study: which can be read, which are duplicates, and in which part each is."""
+
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch, check_random_state
+
+from skcomic.catalogue.duplicates import (
+    COMPARED_SIDE,
+    N_WORDS,
+    find_duplicates,
+    join_pairs,
+    perceptual_hashes,
+)
+from skcomic.catalogue.footprint import Footprint, estimate_footprint
+from skcomic.catalogue.splitting import assign_groups, split_catalogue
+from skcomic.images.decoding import ImageFailure, ImageReadError, PathLike
+from skcomic.images.loading import try_rasters
+from skcomic.study.settings import StudySettings
+
+
+class StudyImages(NamedTuple):
+    """The images that a study uses.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        Without images that were left out; pairs that share an image are one.
+    footprint : Footprint
+        Memory and time that they take at the largest size.
+    duplicates : dict of str to int
+        As in `Study`.
+    quarantine : DataFrame or None
+        As in `Study`.
+    """
+
+    catalogue: pd.DataFrame
+    footprint: Footprint
+    duplicates: dict[str, int | None]
+    quarantine: pd.DataFrame | None
+
+
+def read_images(
+    catalogue: pd.DataFrame, settings: StudySettings, *, n_jobs: int | None, cache: PathLike
+) -> StudyImages:
+    """Decode all images once for all that follows: later fits find the rasters in the cache.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        As from `load_catalogue`.
+    settings : StudySettings
+        `sizes` and `on_bad` are of use here.
+    n_jobs : int or None
+        Number of threads that decode.
+    cache : str or path-like
+        Folder of the cache.
+
+    Returns
+    -------
+    images : StudyImages
+        What can be read, with duplicates joined.
+
+    Raises
+    ------
+    ImageReadError
+        If images cannot be read and `on_bad` is "raise"; all are listed.
+    ValueError
+        If no image of a class is left.
+    """
+    size = max(settings.sizes)
+    footprint = None
+    with suppress(ImageReadError):  # below, all bad images are listed, not those of a sample
+        footprint = estimate_footprint(catalogue, size, cache=cache)
+    rasters, failures = try_rasters(
+        catalogue.path.tolist(),
+        [(side, side) for side in settings.sizes],
+        n_jobs=n_jobs,
+        cache=cache,
+    )
+    if failures and settings.on_bad == "raise":
+        raise ImageReadError(list(failures.values()), len(catalogue))
+    quarantine = _list_unreadable(catalogue, failures)
+    if failures:
+        is_read = np.ones(len(catalogue), dtype=bool)
+        is_read[list(failures)] = False
+        catalogue = _remove_bad(catalogue, is_read, failures)
+        rasters = [array[is_read] for array in rasters]
+    if failures or footprint is None:
+        footprint = estimate_footprint(catalogue, size, cache=cache)
+    catalogue, duplicates = _join_duplicates(catalogue, rasters)
+    is_listed = settings.on_bad == "quarantine"
+    return StudyImages(catalogue, footprint, duplicates, quarantine if is_listed else None)
+
+
+def assign_parts(catalogue: pd.DataFrame, settings: StudySettings) -> Bunch:
+    """Split a catalogue into the parts of a study; pairs stay together.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        Duplicates must be joined already.
+    settings : StudySettings
+        The shares and the seed are of use here.
+
+    Returns
+    -------
+    parts : Bunch
+        Frames `train`, `validation` and `test`, and `search`, which is a part of `train`.
+
+    Raises
+    ------
+    ValueError
+        If a class is too small to be in each part.
+    """
+    random = check_random_state(settings.random_state)
+    parts = split_catalogue(
+        catalogue,
+        test_size=settings.test_size,
+        validation_size=settings.validation_size,
+        random_state=random,
+        duplicates="ignore",  # they are joined already, from rasters that were decoded anyway
+    )
+    shares = [settings.search_fraction, 1 - settings.search_fraction]
+    parts.search = parts.train[assign_groups(parts.train, shares, random) == 0]
+    if len(absent := set(parts.train.label) - set(parts.search.label)):
+        raise ValueError(
+            f"search_fraction={settings.search_fraction} leaves no training image of "
+            f"{sorted(absent)}; raise it"
+        )
+    return parts
+
+
+def _list_unreadable(catalogue: pd.DataFrame, failures: dict[int, ImageFailure]) -> pd.DataFrame:
+    """List the images that cannot be read, with how many images of their pairs are left."""
+    rows = list(failures)
+    bad = catalogue.iloc[rows].reset_index(drop=True)
+    of_pair, bad_of_pair = catalogue.pair.value_counts(), bad.pair.value_counts()
+    return bad[["path", "label", "pair"]].assign(
+        kind=[failures[row].kind for row in rows],
+        reason=[failures[row].reason for row in rows],
+        left_of_pair=[int(of_pair[pair] - bad_of_pair[pair]) for pair in bad.pair],
+    )
+
+
+def _remove_bad(
+    catalogue: pd.DataFrame, is_read: np.ndarray, failures: dict[int, ImageFailure]
+) -> pd.DataFrame:
+    left = catalogue[is_read]
+    if lost := sorted(set(catalogue.label) - set(left.label)):
+        error = ImageReadError(list(failures.values()), len(catalogue))
+        raise ValueError(
+            f"no image of {lost} can be read, so that there is none to learn: {error}"
+        )
+    return left
+
+
+def _join_duplicates(
+    catalogue: pd.DataFrame, rasters: list[np.ndarray]
+) -> tuple[pd.DataFrame, dict[str, int | None]]:
+    """Join pairs by rasters that are there; count the duplicates."""
+    # The smallest that tells enough is next to what the others would be made into.
+    compared = [array for array in rasters if array.shape[1] >= COMPARED_SIDE]
+    hashes = np.zeros((len(catalogue), N_WORDS), dtype=np.uint64)
+    if compared:
+        hashes = perceptual_hashes(min(compared, key=np.size))
+    found = find_duplicates(catalogue, hashes, np.ones(len(catalogue), dtype=bool))
+    first, labels = found.first, catalogue.label.to_numpy()
+    is_copy, is_like = found.copy_of >= 0, (found.copy_of < 0) & (found.similar_to >= 0)
+    counts = {
+        "exact": int(is_copy.sum()),
+        "near": int(is_like.sum()) if compared else None,
+        "of_another_class": int((labels != labels[first])[first >= 0].sum()),
+    }
+    return join_pairs(catalogue, found), counts

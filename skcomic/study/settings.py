@@ -1,0 +1,221 @@
+"""The settings of a study: the default of each, what it must be, and its help."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
+
+from skcomic.nets.topology import Precision, check_depth
+from skcomic.selection.costs import Cost
+from skcomic.selection.pipelines import ARCHITECTURES
+
+SearchKind = Literal["random", "halving"]
+OnBad = Literal["raise", "quarantine"]
+
+_POOLING, _DEPTH = "classify__pooling", "classify__n_conv"
+
+
+def _about(
+    help: str,
+    rule: str = "",
+    is_valid: Callable[[Any], bool] = lambda _: True,
+    option: str | None = None,
+) -> dict[str, Any]:
+    """What a field of `StudySettings` knows beside its default.
+
+    An option of the command line has the name of its setting, or another one, `option`.
+    """
+    return {"help": help, "rule": rule, "is_valid": is_valid, "option": option}
+
+
+def _one_of(kind: Any) -> tuple[str, Callable[[Any], bool]]:
+    allowed = get_args(kind)
+    return f"one of {allowed}", lambda value: value in allowed
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+_COUNT = "1 or more", lambda value: _is_int(value) and value >= 1
+_SHARE = "a share between 0 and 1", lambda value: _is_real(value) and 0 < value < 1
+
+
+def _are_sizes(value: Any) -> bool:
+    return len(value) > 0 and all(_is_int(size) and size >= 1 for size in value)
+
+
+def _can_be_balanced(value: Any) -> bool:
+    n_nets, n_poolings = 1, len(ARCHITECTURES[_POOLING])
+    for values in ARCHITECTURES.values():
+        n_nets *= len(values)
+    return _is_int(value) and 0 < value <= n_nets and value % n_poolings == 0
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """All that decides the outcome of a study, apart from the images.
+
+    Parameters
+    ----------
+    sizes : sequence of int, default=(64, 32)
+        Sides of the square images, in pixels.
+    n_candidates : int, default=6
+        How many of the twelve nets are tried; even, for as many of each pooling.
+    search_fraction : float, default=0.5
+        Share of the training images that the search trains on; above 0, up to 1.
+    epochs, batch_size : int, default=25, 50
+        Training in the search.
+    final_epochs, final_batch_size : int, default=30, 35
+        Training afterwards.
+    test_size : float, default=1/3
+        Share of the images that is kept for the test.
+    validation_size : float, default=1/3
+        Share of the rest that is kept for validation.
+    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
+        What is to be saved; with the last one the outcome does not depend on the clock.
+    tolerance : float, default=0.005
+        How far below the best validation F-score a choice may be.
+    positive : str, default=None
+        The class that precision, recall and F-score are of. None: "comics" if there is such
+        a class, else the second of two classes; macro averages for more than two.
+    precision : {"float32", "mixed_bfloat16", "auto"}, default="auto"
+        What the networks compute in; see `ConvNetClassifier`. "auto" is for the comparisons: the
+        last fit, which is tested and kept, is then in float32, since bfloat16 cost 0.006 of its
+        F-score (mean of ten seeds; ``benchmarks/precision.py``).
+    search : {"random", "halving"}, default="random"
+        "random" trains every candidate for all `epochs`; "halving" only the better ones, see
+        `BalancedHalvingSearchCV`.
+    on_bad : {"raise", "quarantine"}, default="raise"
+        "quarantine" leaves out the images that cannot be read, and lists them in the study. The
+        other images of their pairs stay.
+    random_state : int, default=0
+        Decides the split, the candidates and every fit.
+
+    Raises
+    ------
+    ValueError
+        If a setting is not what it must be.
+    """
+
+    sizes: tuple[int, ...] = field(
+        default=(64, 32),
+        metadata=_about(
+            "Sides of the images, in pixels.", "one or more positive ints", _are_sizes
+        ),
+    )
+    n_candidates: int = field(
+        default=6,
+        metadata=_about(
+            "How many of the twelve nets to try.",
+            "an even number from 2 to 12, for as many nets of each pooling",
+            _can_be_balanced,
+            option="candidates",
+        ),
+    )
+    search_fraction: float = field(
+        default=0.5,
+        metadata=_about(
+            "Share of the training images that the search uses.",
+            "above 0 and up to 1",
+            lambda value: _is_real(value) and 0 < value <= 1,
+        ),
+    )
+    epochs: int = field(default=25, metadata=_about("Epochs of each fit of the search.", *_COUNT))
+    batch_size: int = field(default=50, metadata=_about("Batch size of the search.", *_COUNT))
+    final_epochs: int = field(default=30, metadata=_about("Epochs of each later fit.", *_COUNT))
+    final_batch_size: int = field(
+        default=35, metadata=_about("Batch size of each later fit.", *_COUNT)
+    )
+    test_size: float = field(
+        default=1 / 3,
+        metadata=_about("Share of the images that is kept for the test.", *_SHARE),
+    )
+    validation_size: float = field(
+        default=1 / 3,
+        metadata=_about("Share of the rest that is kept for validation.", *_SHARE),
+    )
+    cost: Cost = field(default="cpu_seconds", metadata=_about("What to save.", *_one_of(Cost)))
+    tolerance: float = field(
+        default=0.005,
+        metadata=_about(
+            "F-score that may be lost for a lower cost.",
+            "0 or more",
+            lambda value: _is_real(value) and value >= 0,
+        ),
+    )
+    positive: str | None = field(
+        default=None, metadata=_about("Class that precision, recall and F-score are of.")
+    )
+    precision: Precision = field(
+        default="auto",
+        metadata=_about(
+            "What the nets compute in; auto: bfloat16 where it is faster, but float32 last.",
+            *_one_of(Precision),
+        ),
+    )
+    search: SearchKind = field(
+        default="random",
+        metadata=_about("halving: train only the better nets in full.", *_one_of(SearchKind)),
+    )
+    on_bad: OnBad = field(
+        default="raise",
+        metadata=_about(
+            "quarantine: leave out images that cannot be read, and list them.", *_one_of(OnBad)
+        ),
+    )
+    random_state: int = field(
+        default=0,
+        metadata=_about(
+            "Decides split, candidates and fits.",
+            "an int of 0 or more",
+            lambda value: _is_int(value) and value >= 0,
+            option="seed",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(self.sizes))
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if not setting.metadata["is_valid"](value):
+                raise ValueError(
+                    f"{setting.name} must be {setting.metadata['rule']}, not {value!r}"
+                )
+        if len(set(self.sizes)) < len(self.sizes):
+            raise ValueError(f"sizes must be distinct, not {self.sizes}")
+        for size in self.sizes:
+            check_depth(size, size, max(ARCHITECTURES[_DEPTH]))
+
+
+def make_settings(given: dict[str, Any]) -> StudySettings:
+    """Make settings of keyword arguments.
+
+    Parameters
+    ----------
+    given : dict of str to object
+        Those that are not the defaults.
+
+    Returns
+    -------
+    settings : StudySettings
+        Validated.
+
+    Raises
+    ------
+    TypeError
+        If there is no such setting; the nearest valid name is suggested.
+    ValueError
+        If a setting is not what it must be.
+    """
+    from skcomic._estimator import nearest_name  # not at the top: it imports scikit-learn
+
+    names = [setting.name for setting in fields(StudySettings)]
+    for name in given:
+        if name not in names:
+            raise TypeError(f"a study has no setting {name!r}{nearest_name(name, names)}")
+    return StudySettings(**given)
