@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from skcomic import ConvNetClassifier
 
 mpl.use("Agg")
-# How long an example takes tells of the machine, not of the code.
+# How long an example takes depends on the machine, not on the code.
 hypothesis.settings.register_profile("skcomic", deadline=None)
 hypothesis.settings.load_profile("skcomic")
 

@@ -42,7 +42,7 @@ def plain_errors(out: Path | None = None) -> Iterator[None]:
         if out is not None and out.is_dir():
             parts = ", ".join(finished_parts(out))
             message += (
-                f"; the finished parts are in {out}: {parts or 'none yet'}; go on with: "
+                f"; the finished parts are in {out}: {parts or 'none yet'}; resume with: "
                 f"skcomic study --resume {out}"
             )
         typer.echo(f"skcomic: {message}", err=True)

@@ -1,4 +1,4 @@
-"""``skcomic fetch``, ``check`` and ``cache``: images, before and beside a study."""
+"""``skcomic fetch``, ``check`` and ``cache``: the images of studies."""
 
 import os
 import sys
@@ -49,7 +49,7 @@ def fetch(
 
 @contextmanager
 def _download_bars() -> Iterator[Callable[[str, int, int | None], None] | None]:
-    """Draw a bar on standard error for each file; None where that is no terminal."""
+    """Draw a bar on standard error for each file; None where that is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -40,7 +40,7 @@ def predict(
     """Classify images: a CSV with a row for each; exit code 1 if some cannot be read."""
     n_bad = n_images = 0
     with plain_errors():
-        # What can be wrong is looked at before the seconds that TensorFlow takes to load.
+        # Everything that can be wrong is checked before TensorFlow is imported.
         manifest = _manifest_of(model, paths)
         if out is not None and out.exists() and out.samefile(model):
             raise ValueError(f"--out {str(out)!r} is the model; name another file")
@@ -55,8 +55,12 @@ def predict(
 
             nothing = [""] * len(classes)
             for row in predict_files(load(model), found, batch_size=batch_size, n_jobs=jobs):
-                told = nothing if row.probabilities is None else [*map(str, row.probabilities)]
-                rows.writerow([row.path, "" if row.error else row.label, *told, row.error])
+                probabilities = (
+                    nothing if row.probabilities is None else [*map(str, row.probabilities)]
+                )
+                rows.writerow(
+                    [row.path, "" if row.error else row.label, *probabilities, row.error]
+                )
                 n_images += 1
                 n_bad += bool(row.error)
                 if n_images % batch_size == 0:
@@ -95,7 +99,7 @@ def _manifest_of(model: Path, paths: list[str]) -> dict[str, Any]:
 
 
 def _find(paths: list[str]) -> Iterator[str]:
-    """List all images; what stands for none is a mistake that is told at once."""
+    """List all images; a path that stands for none is reported at once."""
     from skcomic.models.prediction import find_images
 
     parts: list[Iterable[str]] = []

@@ -56,7 +56,8 @@ def _options() -> list[inspect.Parameter]:
     types = get_type_hints(StudySettings)
     options = []
     for setting in fields(StudySettings):
-        kind, default = types[setting.name], setting.default
+        kind: Any = types[setting.name]
+        default = setting.default
         if setting.name == _SIZES:  # typer would take a list as several options
             kind, default = str, ",".join(map(str, StudySettings.sizes))
         hint = Annotated[kind, typer.Option(help=setting.metadata["help"])]

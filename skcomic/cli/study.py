@@ -67,7 +67,7 @@ def study(
     """Choose a small net and an image size by cost and F-score, and test the choice once."""
     console = plain_console()
     with plain_errors(resume or out):
-        # What can be wrong is looked at before the seconds that TensorFlow takes to load.
+        # Everything that can be wrong is checked before TensorFlow is imported.
         settings: dict[str, Any] = {
             **({"root": str(root.absolute())} if root else {"drawn_pairs": pairs}),
             "cache": str(cache.absolute()) if cache else None,

@@ -19,7 +19,7 @@ _COST_LABELS = {
     "multiply_adds": "Multiply-adds of training",
 }
 _NET_NAME = re.compile(r"\d+_(?P<pooling>\w+?)_\d+")  # as of `net_name`
-_COLOURS = {"average": "#0072b2", "max": "#d55e00"}  # told apart by colour-blind eyes too
+_COLOURS = {"average": "#0072b2", "max": "#d55e00"}  # distinguishable with colour blindness
 _CHOSEN = "#009e73"
 _LABEL_HEIGHT = 0.055  # as a share of the axes
 
@@ -203,7 +203,7 @@ class TimeScoreDisplay:
         return self
 
     def _name_the_nets(self, ax: "Axes") -> None:
-        """Write each net's name in a column beside the axes, with a line to its point.
+        """Write each net's name in a column next to the axes, with a line to its point.
 
         A column keeps the names apart however close the points are.
         """

@@ -89,7 +89,7 @@ def prepare_folder(
         Whether a former study in the folder may be overwritten. Other files are never touched,
         and a study that has no finished part may always be.
     resume : bool, default=False
-        Whether it is that former study that goes on.
+        Whether that former study is resumed.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def prepare_folder(
                 "overwrite that study with --force"
             )
         raise FileExistsError(
-            f"{str(out)!r} holds a study that is not finished; go on with it by --resume {out}, "
+            f"{str(out)!r} holds a study that is not finished; resume it with --resume {out}, "
             "name another folder with --out, or overwrite that study with --force"
         )
     if (out / DRAWN).exists():
@@ -128,9 +128,9 @@ def reset_folder(out: Path, settings: dict[str, Any], *, reset: bool = False) ->
         A folder from `prepare_folder`.
     settings : dict
         As for `prepare_folder`.
-    afresh : bool, default=False
+    reset : bool, default=False
         Whether to delete the fits that the former study kept, too. Where they are left, those
-        that are the same are taken up.
+        that are the same are restored.
     """
     for name in _PARTS:
         (out / name).unlink(missing_ok=True)
@@ -221,5 +221,6 @@ def _check_is_for_studies(out: Path, root: Path | None) -> None:
         return
     if any(path.name not in (_LOCK, "figures") for path in out.iterdir()):
         raise FileExistsError(
-            f"{str(out)!r} holds files that are no study's; name another folder for the results"
+            f"{str(out)!r} holds other files than those of a study; name another folder for the "
+            "results"
         )

@@ -161,7 +161,7 @@ def _join_duplicates(
     catalogue: pd.DataFrame, rasters: list[np.ndarray]
 ) -> tuple[pd.DataFrame, dict[str, int | None]]:
     """Join pairs by rasters that are there; count the duplicates."""
-    # The smallest that tells enough is next to what the others would be made into.
+    # The smallest that is large enough: the others would be resized to nearly the same.
     compared = [array for array in rasters if array.shape[1] >= COMPARED_SIDE]
     hashes = np.zeros((len(catalogue), N_WORDS), dtype=np.uint64)
     if compared:

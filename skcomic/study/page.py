@@ -1,4 +1,4 @@
-"""A study on disk: its numbers, its figures and one page for a reader who was not there."""
+"""A study on disk: its numbers, its figures and one page that explains them."""
 
 import base64
 import io
@@ -34,7 +34,7 @@ def write_study(study: Study, out: Path) -> None:
     Parameters
     ----------
     study : Study
-        As from `run_study`, or handed out by it on the way.
+        As from `run_study`, or as it reports it after each stage.
     out : Path
         A folder from `prepare_folder`. ``quarantine.csv`` (if images may be left out),
         ``candidates.csv``, ``sizes.csv`` and the figures are written as soon as their stage is

@@ -46,7 +46,7 @@ class Study:
         One row per net of the search: `net`, `first_units`, `pooling`, `n_conv`, `size`,
         `epochs`, `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
         `multiply_adds`, `parameters`, `failure`. A search by halving has rows of fewer epochs
-        first. A net that failed has no scores and costs, and `failure` tells why.
+        first. A net that failed has no scores and costs, and `failure` has the reason.
     chosen_net : str
         Such as ``16_max_1``.
     sizes : DataFrame
@@ -144,12 +144,12 @@ class Study:
         )
 
     def describe_images(self) -> list[str]:
-        """Tell what was done about images that cannot be read or are there twice.
+        """Describe what was done about images that cannot be read or are duplicates.
 
         Returns
         -------
         sentences : list of str
-            None if there are no such images.
+            Empty if there are no such images.
         """
         sentences = []
         exact, near = self.duplicates["exact"], self.duplicates["near"]
@@ -204,7 +204,7 @@ class Study:
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """What `run_study` tells while it runs.
+    """What `run_study` reports while it runs.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ def run_study(
     3. That net is trained at each size on all training images; the size is chosen by the
        same rule.
     4. The choice is trained once more, on training and validation images, and tested on
-       images that nothing was tuned on, beside two classifiers without a network.
+       images that nothing was tuned on, as are two classifiers without a network.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ def _about(
     is_valid: Callable[[Any], bool] = lambda _: True,
     option: str | None = None,
 ) -> dict[str, Any]:
-    """What a field of `StudySettings` knows beside its default.
+    """The metadata of a field of `StudySettings`.
 
     An option of the command line has the name of its setting, or another one, `option`.
     """

@@ -123,7 +123,7 @@ def select_size(candidates: Candidates, parts: Bunch, settings: StudySettings, r
 def fit_and_test(
     pipeline: Pipeline, name: str, parts: Bunch, settings: StudySettings, run: Run
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Train the choice on training and validation images, and test it beside two baselines.
+    """Train the choice on training and validation images, and test it with two baselines.
 
     Parameters
     ----------

@@ -199,7 +199,7 @@ def test_ctrl_c_leaves_no_worker_and_names_the_parts(
         assert errors == (
             f"skcomic: stopped; the finished parts are in {out}: "
             "candidates.csv, figures/search.png; "
-            f"go on with: skcomic study --resume {out}\n"
+            f"resume with: skcomic study --resume {out}\n"
         )
         deadline = time.monotonic() + 10
         while (left := group_members(process.pid)) and time.monotonic() < deadline:

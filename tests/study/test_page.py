@@ -110,12 +110,12 @@ def test_another_study_is_overwritten_only_by_force(
     assert json.loads((tmp_path / "settings.json").read_text()) == {"drawn_pairs": 9}
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
-    prepare_folder(tmp_path, SETTINGS)  # a study without a finished part is in nobody's way
+    prepare_folder(tmp_path, SETTINGS)  # a study without a finished part may be overwritten
 
 
 def test_what_is_no_study_is_never_touched(tmp_path: Path) -> None:
     (tmp_path / "study.json").write_text("mine")
-    with pytest.raises(FileExistsError, match="holds files that are no study's"):
+    with pytest.raises(FileExistsError, match="holds other files than those of a study"):
         prepare_folder(tmp_path, SETTINGS, force=True)
     with pytest.raises(FileExistsError, match="is a file"):
         prepare_folder(tmp_path / "study.json", SETTINGS)

@@ -16,8 +16,9 @@ import pytest
 from outcomes import without_times
 from PIL import Image
 
+import skcomic.nets.fitting
 import skcomic.study.run
-from skcomic import ConvNetClassifier, run_study
+from skcomic import run_study
 from skcomic.cli import app
 from skcomic.nets.checkpoints import count_finished
 from skcomic.study.folder import locked_folder
@@ -48,14 +49,25 @@ def start(*arguments: object) -> subprocess.Popen:
     return process
 
 
-def weights_told_by(process: subprocess.Popen) -> str | None:
-    """Wait for the end; None: the study was finished already when its process was killed."""
+def end(process: subprocess.Popen) -> tuple[str | None, int]:
+    """Wait for the end; give the hash of the weights, and how many fits were restored.
+
+    No hash: the study was finished already when its process was killed.
+    """
     printed, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
+    restored = re.search("^([0-9]+) fits are kept in ", printed, re.MULTILINE)
+    n_restored = int(restored[1]) if restored else 0
     if "is finished; see" in printed:
-        return None
-    return re.search("^weights (.*)$", printed, re.MULTILINE)[1]
+        return None, n_restored
+    return re.search("^weights (.*)$", printed, re.MULTILINE)[1], n_restored
+
+
+def wait_for_a_kept_fit(process: subprocess.Popen, out: Path) -> None:
+    while process.poll() is None and not count_finished(out / "checkpoints"):
+        time.sleep(0.02)
+    assert process.poll() is None, "the study ended before it could be killed"
 
 
 def survives(n_kills: int, faces_dir: Path, folder: Path, seed: int, jobs: int) -> None:
@@ -64,9 +76,9 @@ def survives(n_kills: int, faces_dir: Path, folder: Path, seed: int, jobs: int) 
     new = ["study", faces_dir, *SMALL, "--jobs", jobs]
     begun = time.monotonic()
     whole = start(*new, "--out", folder / "whole")
-    weights = weights_told_by(whole)
+    weights, _ = end(whole)
     seconds = time.monotonic() - begun
-    n_killed, n_studies, n_resumed = 0, 0, 0
+    n_killed, n_studies, n_resumed, n_restored = 0, 0, 0, 0
     for _ in range(MOST_STARTS):
         out = folder / f"killed_{n_studies}"
         if (out / "settings.json").exists():
@@ -77,6 +89,9 @@ def survives(n_kills: int, faces_dir: Path, folder: Path, seed: int, jobs: int) 
         try:
             if n_killed == n_kills:
                 raise subprocess.TimeoutExpired("", 0)
+            if n_killed == 0:  # the others are killed whenever it may be
+                wait_for_a_kept_fit(process, out)
+                raise subprocess.TimeoutExpired("", 0)
             process.wait(random.uniform(0, seconds / 2))
         except subprocess.TimeoutExpired:
             if n_killed < n_kills:
@@ -84,12 +99,17 @@ def survives(n_kills: int, faces_dir: Path, folder: Path, seed: int, jobs: int) 
                 process.communicate()
                 n_killed += 1
                 continue
-        assert weights_told_by(process) in (weights, None)
+        own_weights, restored = end(process)
+        assert own_weights in (weights, None)
+        n_restored += restored
         assert outcome(out) == outcome(folder / "whole")
         assert not (out / "checkpoints").exists()
         n_studies += 1
         if n_killed == n_kills:
-            print(f"{n_killed} kills, {n_resumed} resumed, {n_studies} studies ended alike")
+            assert n_resumed > 0
+            assert n_restored > 0
+            print(f"{n_killed} kills, {n_resumed} resumed, {n_restored} fits restored, "
+                  f"{n_studies} studies ended alike")  # fmt: skip
             return
     raise AssertionError(f"only {n_killed} of {n_kills} kills in {MOST_STARTS} starts")
 
@@ -112,27 +132,30 @@ def run(*arguments: object) -> int:
 
 def n_trained_by(*arguments: object) -> int:
     trained = []
-    train = ConvNetClassifier._train
+    run_epochs = skcomic.nets.fitting.run_epochs
+
+    def count(*args, **kwargs):
+        trained.append(1)
+        return run_epochs(*args, **kwargs)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            ConvNetClassifier, "_train", lambda self, *a: trained.append(1) or train(self, *a)
-        )
+        patch.setattr(skcomic.nets.fitting, "run_epochs", count)
         assert run(*arguments) == 0
     return len(trained)
 
 
 @pytest.fixture
 def stopped(faces_dir: Path, tmp_path: Path, monkeypatch, capfd) -> Path:
-    """The folder of a study that was stopped before its last fit; the images are beside it."""
+    """The folder of a study that was stopped before its last fit; its images are next to it."""
     shutil.copytree(faces_dir, tmp_path / "faces")
 
     def stop(*_) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(skcomic.study.run._Runner, "_test", stop)
+        patch.setattr(skcomic.study.run, "fit_and_test", stop)
         assert run(tmp_path / "faces", "--out", tmp_path / "out", *QUICK) == 130
-    assert f"go on with: skcomic study --resume {tmp_path / 'out'}" in capfd.readouterr().err
+    assert f"resume with: skcomic study --resume {tmp_path / 'out'}" in capfd.readouterr().err
     assert count_finished(tmp_path / "out" / "checkpoints") == 4
     return tmp_path / "out"
 
@@ -149,7 +172,7 @@ def test_what_stands_in_the_way_of_resuming(stopped: Path, faces_dir: Path, capf
     assert "there is no study in" in refusal("--resume", nowhere)
     assert not nowhere.exists()
     again = [stopped.parent / "faces", "--out", stopped, *QUICK]
-    assert f"not finished; go on with it by --resume {stopped}" in refusal(*again)
+    assert f"not finished; resume it with --resume {stopped}" in refusal(*again)
     with locked_folder(stopped):
         assert "another study is running in" in refusal("--resume", stopped)
         assert "another study is running in" in refusal(*again, "--force")
@@ -193,14 +216,15 @@ def test_workers_do_not_hold_the_lock(tmp_path: Path) -> None:
 def test_a_net_that_fails_is_left_out_and_told_of(
     faces: pd.DataFrame, tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    train = ConvNetClassifier._train
+    run_epochs = skcomic.nets.fitting.run_epochs
 
-    def fail(self, *args):
-        if self.pooling == "average" or self.n_features_in_ == 100:
+    def fail(model, *args, **kwargs):
+        kinds = {type(layer).__name__ for layer in model.layers}
+        if "AveragePooling2D" in kinds or model.input_shape[1] == 100:
             raise TimeoutError("training took longer than 1 s")
-        return train(self, *args)
+        return run_epochs(model, *args, **kwargs)
 
-    monkeypatch.setattr(ConvNetClassifier, "_train", fail)
+    monkeypatch.setattr(skcomic.nets.fitting, "run_epochs", fail)
     settings = {"sizes": (12, 10), "n_candidates": 2, "epochs": 1, "final_epochs": 1, "n_jobs": 1}
     study = run_study(faces, **settings)
     failed = study.candidates.set_index("pooling").loc["average"]

@@ -32,16 +32,16 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def told() -> list[StudyProgress]:
+def reported() -> list[StudyProgress]:
     return []
 
 
 @pytest.fixture(scope="module")
-def study(faces: pd.DataFrame, told: list[StudyProgress]) -> Study:
-    def tell(progress: StudyProgress) -> None:
-        told.append(dataclasses.replace(progress, study=dataclasses.replace(progress.study)))
+def study(faces: pd.DataFrame, reported: list[StudyProgress]) -> Study:
+    def report(progress: StudyProgress) -> None:
+        reported.append(dataclasses.replace(progress, study=dataclasses.replace(progress.study)))
 
-    return run_study(faces, **SMALL, n_jobs=2, on_progress=tell)
+    return run_study(faces, **SMALL, n_jobs=2, on_progress=report)
 
 
 class Enough(Exception):
@@ -145,10 +145,10 @@ def test_the_pipeline_is_the_one_that_was_tested(study: Study, faces: pd.DataFra
     assert set(pipeline.predict(faces.path)) <= {"comics", "faces"}
 
 
-def test_progress_is_told_stage_by_stage_and_epoch_by_epoch(
-    study: Study, told: list[StudyProgress]
+def test_progress_is_reported_stage_by_stage_and_epoch_by_epoch(
+    study: Study, reported: list[StudyProgress]
 ) -> None:
-    finished = [progress for progress in told if progress.finished]
+    finished = [progress for progress in reported if progress.finished]
     assert [progress.stage for progress in finished] == ["split", "search", "sizes", "test"]
     split, search, sizes, _ = finished
     assert split.study.candidates is None
@@ -156,15 +156,15 @@ def test_progress_is_told_stage_by_stage_and_epoch_by_epoch(
     assert search.study.sizes is None
     assert sizes.study.chosen_size == study.chosen_size
     assert sizes.study.test is None
-    counts = [progress.epochs for progress in told]
+    counts = [progress.epochs for progress in reported]
     assert counts == sorted(counts)
-    assert {progress.total_epochs for progress in told} == {2 * 2 + 3 * 3}
+    assert {progress.total_epochs for progress in reported} == {2 * 2 + 3 * 3}
     assert counts[-1] <= 13
 
 
-def test_every_epoch_is_counted(study: Study, told: list[StudyProgress]) -> None:
+def test_every_epoch_is_counted(study: Study, reported: list[StudyProgress]) -> None:
     # The last report comes from the watching thread when the fits are over.
-    assert max(progress.epochs for progress in told) == 13
+    assert max(progress.epochs for progress in reported) == 13
 
 
 def test_pairs_never_straddle(faces: pd.DataFrame, split_of) -> None:
@@ -308,9 +308,9 @@ def test_quarantine_leaves_bad_images_out_and_keeps_labels_and_pairs(
         ["comics", "pair_0000", "not an image", 1],
         ["faces", "pair_0013", "empty", 1],
     ]
-    (_, told) = study.describe_images()
-    assert told.startswith("Left out, since they cannot be read: 2 images")
-    assert told.endswith("which stay: 2.")
+    (_, reported) = study.describe_images()
+    assert reported.startswith("Left out, since they cannot be read: 2 images")
+    assert reported.endswith("which stay: 2.")
 
 
 def test_a_study_without_its_bad_images_is_the_one_of_the_others(
@@ -335,7 +335,7 @@ def test_a_study_without_its_bad_images_is_the_one_of_the_others(
     assert one == other
 
 
-def test_a_class_that_is_lost_to_quarantine_is_told(faces_dir: Path, tmp_path: Path) -> None:
+def test_a_class_that_is_lost_to_quarantine_is_reported(faces_dir: Path, tmp_path: Path) -> None:
     shutil.copytree(faces_dir, tmp_path / "images")
     catalogue = load_catalogue(tmp_path / "images")
     comics = sorted((tmp_path / "images" / "comics").iterdir())
@@ -371,6 +371,6 @@ def test_duplicates_never_straddle_in_a_study(
         assert len(parts_of(f"pair_000{i}", f"x{i}", *([f"y{i}"] if near else []))) == 1
     assert study.duplicates == {"exact": 6, "near": near, "of_another_class": 6 + (near or 0)}
     assert study.catalogue["pairs"] == (24 if near else 30)
-    told = " ".join(study.describe_images())
-    assert "Images that repeat others: 6 by content" in told
-    assert ("were not looked for: that takes a size of 32 pixels" in told) == (near is None)
+    reported = " ".join(study.describe_images())
+    assert "Images that repeat others: 6 by content" in reported
+    assert ("were not looked for: that takes a size of 32 pixels" in reported) == (near is None)
