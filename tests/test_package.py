@@ -1,11 +1,51 @@
 """What holds for the package as a whole."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
+from statistics import median
 
 import pytest
 
 import skcomic
+
+ROOT = Path(skcomic.__file__).parent
+SETTINGS = Path(__file__).parent.parent / "setup.cfg"
+
+
+def test_data_flows_one_way_through_the_rooms() -> None:
+    """import-linter says so, by the contracts in setup.cfg."""
+    program = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=SETTINGS.parent, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+    assert "Contracts: 3 kept, 0 broken." in result.stdout
+
+
+def test_one_idea_per_file() -> None:
+    assert {path.name for path in ROOT.glob("*.py")} == {
+        "__init__.py", "__main__.py", "_version.py", "_estimator.py", "_files.py"
+    }  # fmt: skip
+    lengths = {path: len(path.read_text().splitlines()) for path in ROOT.rglob("*.py")}
+    assert {path.name: length for path, length in lengths.items() if length > 450} == {}
+    assert median(lengths.values()) < 200
+
+
+def test_one_job_per_function() -> None:
+    long = {}
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                first = body[0].lineno if body else node.end_lineno
+                signature = node.body[0].lineno - node.lineno
+                length = node.end_lineno - first + 1 + signature
+                if length > 60:
+                    long[f"{path.name}:{node.name}"] = length
+    assert long == {}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,25 @@ IMPORT_MESSAGES = re.compile(
 )
 
 _STOPPER_NUMBERS = ("wait", "best", "best_epoch")
+
+
+def has_thread_setting(name: str) -> bool:
+    """Return whether the user has set a number of threads; the public getter looks for GPUs.
+
+    Parameters
+    ----------
+    name : {"intra_op", "inter_op"}
+        Which threads.
+
+    Returns
+    -------
+    is_set : bool
+        Also False where TensorFlow keeps the setting in another way.
+    """
+    module = sys.modules.get("tensorflow.python.eager.context")
+    if module is None:
+        return False
+    return getattr(module.context(), f"_{name}_parallelism_threads", None) is not None
 
 
 @contextmanager

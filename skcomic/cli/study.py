@@ -84,14 +84,21 @@ def study(
                 console.print(f"The study in {resume} is finished; see {page}", soft_wrap=True)
                 return
         StudySettings(**_of_study(settings))
-        _run(console, resume or out, settings, force=force, resume=resume is not None)
+        if resume:
+            root = Path(settings["root"]) if "root" in settings else None
+        _run(console, root, resume or out, settings, force=force, resume=resume is not None)
 
 
 def _run(
-    console: Console, out: Path, settings: dict[str, Any], *, force: bool, resume: bool
+    console: Console,
+    root: Path | None,
+    out: Path,
+    settings: dict[str, Any],
+    *,
+    force: bool,
+    resume: bool,
 ) -> None:
     """Load or draw the images, run the study in its folder, and print the result."""
-    root = Path(settings["root"]) if "root" in settings else None
     catalogue = _load(root) if root else None
     from joblib import parallel_config
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from skcomic._compat.keras import IMPORT_MESSAGES
+from skcomic._compat.keras import IMPORT_MESSAGES, has_thread_setting
 
 _THREAD_VARIABLES = {
     "TF_NUM_INTRAOP_THREADS": "intra_op",
@@ -156,10 +156,9 @@ def _limit_threads(tensorflow: Any) -> None:
     if not budget.isdigit() or int(budget) < 1:
         return
     for variable, name in _THREAD_VARIABLES.items():
-        threading = tensorflow.config.threading
-        if variable in os.environ or getattr(threading, f"get_{name}_parallelism_threads")():
+        if variable in os.environ or has_thread_setting(name):
             continue
         try:
-            getattr(threading, f"set_{name}_parallelism_threads")(int(budget))
+            getattr(tensorflow.config.threading, f"set_{name}_parallelism_threads")(int(budget))
         except RuntimeError:  # TensorFlow was used before skcomic: its threads are there
             return

@@ -9,7 +9,6 @@ during which a process then dies once more fails.
 import fcntl
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -22,6 +21,7 @@ from joblib import effective_n_jobs, parallel_config
 
 from skcomic._compat.joblib import LokyBackend, active_loky_backend, calls_in, exit_codes
 from skcomic._compat.sklearn import reset_subtasks
+from skcomic.nets.workers import end_with_parent
 
 _MAX_DEATHS = 2
 _POLL_SECONDS = 0.1
@@ -201,31 +201,6 @@ def running_marker(marks: Path, key: str, *, alone: bool) -> Iterator[None]:
             yield
         finally:
             mark.unlink(missing_ok=True)
-
-
-_watched_parents: set[int] = set()
-
-
-def end_with_parent(parent: int) -> None:
-    """End this worker process when its parent ends, however that ends.
-
-    joblib's workers wait for more tasks for minutes, and what they compute is lost.
-
-    Parameters
-    ----------
-    parent : int
-        The process that waits for tasks. Nothing is done unless it is the one that started this.
-    """
-    if parent != os.getppid() or parent in _watched_parents:
-        return
-    _watched_parents.add(parent)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_POLL_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="skcomic-parent", daemon=True).start()
 
 
 def _record_deaths(marks: Path, reason: str) -> bool:

@@ -1,10 +1,13 @@
-"""The processes that nets are trained in, started before they are needed."""
+"""The processes that nets are trained in: started early, and ended with their parent."""
 
 import os
+import threading
+import time
 
 from joblib import Parallel, delayed, effective_n_jobs
 
-from skcomic.nets.supervision import end_with_parent
+_POLL_SECONDS = 0.1
+_watched_parents: set[int] = set()
 
 
 def start_workers(n_jobs: int = -1) -> None:
@@ -38,3 +41,25 @@ def start_workers(n_jobs: int = -1) -> None:
 def _import_classifier(parent: int) -> None:
     end_with_parent(parent)
     import skcomic.nets.convnet  # noqa: F401
+
+
+def end_with_parent(parent: int) -> None:
+    """End this worker process when its parent ends, however that ends.
+
+    joblib's workers wait for more tasks for minutes, and what they compute is lost.
+
+    Parameters
+    ----------
+    parent : int
+        The process that waits for tasks. Nothing is done unless it is the one that started this.
+    """
+    if parent != os.getppid() or parent in _watched_parents:
+        return
+    _watched_parents.add(parent)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_POLL_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="skcomic-parent", daemon=True).start()

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import os
 import subprocess
 import sys
 
@@ -263,6 +264,24 @@ def test_early_stopping_and_models_have_the_attributes_that_are_used(stripes, sm
         callback.set_model(net.model_)
         assert callback.model is net.model_
     assert callback.model is None
+
+
+def test_threads_that_the_user_has_set_are_recognized() -> None:
+    program = """
+import tensorflow
+from skcomic._compat.keras import has_thread_setting
+print(has_thread_setting("intra_op"), has_thread_setting("inter_op"))
+tensorflow.config.threading.set_intra_op_parallelism_threads(2)
+print(has_thread_setting("intra_op"), has_thread_setting("inter_op"))
+import skcomic.nets.convnet
+print(tensorflow.config.threading.get_intra_op_parallelism_threads(),
+      tensorflow.config.threading.get_inter_op_parallelism_threads())
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    assert result.stdout.splitlines() == ["False False", "True False", "2 1"]
 
 
 def test_the_warning_about_retracing_is_recognized(caplog: pytest.LogCaptureFixture) -> None:

@@ -35,11 +35,11 @@ from skcomic.nets.supervision import (
     Supervision,
     _deaths,
     _process_exists,
-    end_with_parent,
     retry_on_worker_death,
     running_marker,
     supervised_workers,
 )
+from skcomic.nets.workers import end_with_parent
 
 keras = import_keras()
 
@@ -269,11 +269,11 @@ from skcomic.nets.supervision import (
     Supervision,
     _deaths,
     _process_exists,
-    end_with_parent,
     retry_on_worker_death,
     running_marker,
     supervised_workers,
 )
+from skcomic.nets.workers import end_with_parent
 
 def task(parent):
     end_with_parent(parent)

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import randint, uniform
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GroupShuffleSplit,
     RandomizedSearchCV,
     StratifiedGroupKFold,
-    cross_val_score,
+    cross_validate,
 )
 
 from skcomic import (
@@ -197,6 +198,15 @@ def test_search_on_paths_with_costs_from_the_workers(
     assert (results["mean_test_wall_seconds"] <= results["mean_fit_time"]).all()
     assert (results["mean_test_cpu_seconds"] > 0).all()
     assert searched.best_index_ == select_parsimonious(cost="multiply_adds")(results)
+    ((train, test),) = searched.cv.split(faces.path, faces.label, faces.pair)
+    assert_pairs_stay_together(faces, train, test)
+    chosen = clone(searched.estimator).set_params(**searched.best_params_)
+    chosen.fit(faces.path.iloc[train], faces.label.iloc[train])
+    labels = faces.label.iloc[test]
+    scores = score_labels(labels, chosen.predict(faces.path.iloc[test]), chosen.classes_, "comics")
+    for name in ("f_score", "precision", "recall"):
+        found = results[f"mean_test_{name}"][searched.best_index_]
+        assert found == pytest.approx(scores[name], abs=0.15)  # one image, if threads differ
     assert set(searched.predict(faces.path)) <= {"comics", "faces"}
 
 
@@ -216,12 +226,27 @@ def test_plain_randomized_search_works_as_well(faces: pd.DataFrame) -> None:
         error_score="raise",
     )
     search.fit(faces.path, faces.label, groups=faces.pair)
-    assert 0 <= search.best_score_ <= 1
-    assert search.score(faces.path, faces.label) >= 0
+    folds = list(StratifiedGroupKFold(2).split(faces.path, faces.label, faces.pair))
+    assert search.n_splits_ == len(folds) == 2
+    for number, (train, test) in enumerate(folds):
+        assert_pairs_stay_together(faces, train, test)
+        fitted = clone(search.estimator).set_params(**search.best_params_)
+        fitted.fit(faces.path.iloc[train], faces.label.iloc[train])
+        score = fitted.score(faces.path.iloc[test], faces.label.iloc[test])
+        assert search.cv_results_[f"split{number}_test_score"][0] == pytest.approx(score, abs=0.05)
+    predicted = search.predict(faces.path)
+    assert search.score(faces.path, faces.label) == (predicted == faces.label).mean()
+
+
+def assert_pairs_stay_together(faces: pd.DataFrame, train: np.ndarray, test: np.ndarray) -> None:
+    assert not set(faces.pair.iloc[train]) & set(faces.pair.iloc[test])
+    assert sorted([*train, *test]) == list(range(len(faces)))
+    for part in (train, test):
+        assert faces.label.iloc[part].value_counts().nunique() == 1  # noqa: PD101
 
 
 def test_cross_validation_on_paths_keeps_pairs_together(faces: pd.DataFrame) -> None:
-    scores = cross_val_score(
+    results = cross_validate(
         small_pipeline(),
         faces.path,
         faces.label,
@@ -229,9 +254,19 @@ def test_cross_validation_on_paths_keeps_pairs_together(faces: pd.DataFrame) -> 
         cv=StratifiedGroupKFold(3),
         n_jobs=2,
         error_score="raise",
+        return_estimator=True,
+        return_indices=True,
     )
-    assert scores.shape == (3,)
-    assert ((scores >= 0) & (scores <= 1)).all()
+    tested = []
+    for fitted, train, test, score in zip(
+        results["estimator"], results["indices"]["train"], results["indices"]["test"],
+        results["test_score"], strict=True,
+    ):  # fmt: skip
+        assert_pairs_stay_together(faces, train, test)
+        predicted = fitted.predict(faces.path.iloc[test])
+        assert score == (predicted == faces.label.iloc[test]).mean()
+        tested += test.tolist()
+    assert sorted(tested) == list(range(len(faces)))
 
 
 def test_pipeline_takes_the_parameters_of_its_steps() -> None:

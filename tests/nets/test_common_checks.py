@@ -1,0 +1,24 @@
+"""scikit-learn's common checks on several settings of a net, the defaults among them.
+
+The checks make rows of any length, so all are padded to squares. test_contract.py has one more
+setting, and the other estimators.
+"""
+
+from expected_failures import expected_failures
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skcomic import ConvNetClassifier
+
+SETTINGS = [
+    {},
+    {"epochs": 20, "learning_rate": 0.01, "random_state": 0},
+    {"pooling": "average", "n_conv": 2, "epochs": 12, "batch_size": 16, "learning_rate": 0.01},
+]
+
+
+@parametrize_with_checks(
+    [ConvNetClassifier(image_shape="pad", **settings) for settings in SETTINGS],
+    expected_failed_checks=expected_failures,
+)
+def test_common_check(estimator, check) -> None:
+    check(estimator)
