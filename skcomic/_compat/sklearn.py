@@ -136,7 +136,7 @@ def visual_block(estimator: Any, name: str) -> Any:
     Returns
     -------
     block : _VisualBlock
-        Where there is no such class, an ImportError tells scikit-learn to show the class's name.
+        Where there is no such class, an ImportError makes scikit-learn show the class's name.
     """
     from sklearn.utils._repr_html.estimator import _VisualBlock
 

@@ -37,7 +37,7 @@ _OTHER_FILES = {
     b"GIF8": "a GIF image",
     b"RIFF": "a WebP image",
     b"\x89HDF": "an HDF5 file",
-    b"\x80": "a pickle, which runs whatever its author wants when it is loaded",
+    b"\x80": "a pickle, which can run any code when it is loaded",
 }
 
 
@@ -96,7 +96,7 @@ def pack(manifest: dict[str, Any], members: dict[str, bytes]) -> bytes:
     Parameters
     ----------
     manifest : dict
-        What is told of the model; the sums of the members are added.
+        The description of the model; the checksums of the members are added.
     members : dict of str to bytes
         The pipeline and the networks, by their names.
 
@@ -109,16 +109,16 @@ def pack(manifest: dict[str, Any], members: dict[str, bytes]) -> bytes:
         name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
         for name, content in members.items()
     }
-    told = json.dumps(manifest | {"members": sums}, indent=1, allow_nan=False)
+    description = json.dumps(manifest | {"members": sums}, indent=1, allow_nan=False)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {MANIFEST: told.encode(), **members}.items():
+        for name, content in {MANIFEST: description.encode(), **members}.items():
             archive.writestr(name, content)
     return buffer.getvalue()
 
 
 def read_manifest(path: PathLike) -> dict[str, Any]:
-    """Read what a model file tells of its model; nothing else of it is looked into.
+    """Read the manifest of a model file, and nothing else of it.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def unpack(path: PathLike, max_bytes: int = MAX_BYTES) -> tuple[dict[str, Any], 
             if stated != hashlib.sha256(content).hexdigest():
                 raise AuditError(
                     f"the SHA-256 of its member {name!r} is not the one in its manifest: it was "
-                    "damaged or changed; get it anew"
+                    "damaged or changed; download it again"
                 )
         if PIPELINE not in members:
             raise AuditError(f"it has no member {PIPELINE!r}")
@@ -263,7 +263,7 @@ def _opened(path: PathLike) -> Iterator[zipfile.ZipFile]:
     except PermissionError as error:
         raise AuditError("there is no permission to read it") from error
     except _DAMAGE as error:
-        raise AuditError(f"it is damaged: {error}; get it anew") from error
+        raise AuditError(f"it is damaged: {error}; download it again") from error
 
 
 def _check_signature(file: IO[bytes]) -> None:
@@ -317,8 +317,8 @@ def _contents(
 def _manifest(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> dict[str, Any]:
     if MANIFEST not in entries:
         raise AuditError(f"it is an archive without {MANIFEST!r}: skcomic.save did not write it")
-    told = _contents(archive, {MANIFEST: entries[MANIFEST]}, _MANIFEST_BYTES)[MANIFEST]
-    manifest = read_json(told, "its manifest")
+    content = _contents(archive, {MANIFEST: entries[MANIFEST]}, _MANIFEST_BYTES)[MANIFEST]
+    manifest = read_json(content, "its manifest")
     number = manifest.get("format") if isinstance(manifest, dict) else None
     if type(number) is int and number > FORMAT:
         raise AuditError(
@@ -327,7 +327,7 @@ def _manifest(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> 
         )
     for name, kind in _ENTRIES.items():
         if not isinstance(manifest, dict) or type(manifest.get(name)) is not kind:
-            raise AuditError(f"its manifest does not tell {name!r} as skcomic.save does")
+            raise AuditError(f"its manifest has no valid {name!r}")
     if type(number) is not int or number < 1:
-        raise AuditError(f"it is of format {number}, which there never was")
+        raise AuditError(f"it is of format {number}, which does not exist")
     return manifest

@@ -65,7 +65,7 @@ def render_card(path: PathLike) -> str:
             *_other_entries(about),
         ]
     except (TypeError, ValueError, LookupError, AttributeError) as error:
-        reason = f"its manifest does not tell of a model as skcomic.save does: {error}"
+        reason = f"its manifest does not describe a model as skcomic.save does: {error}"
         raise ModelFileError(os.fspath(path), reason) from error
     return "".join(f"{line}\n" for line in lines)
 
@@ -144,7 +144,7 @@ def _quality(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
     yield from ("", "## How good it is", "")
     if not test:
         yield (
-            "Not known: the file does not tell of a test. Try it on images of your own that it "
+            "Not known: the file does not report a test. Try it on images of your own that it "
             "was not trained on."
         )
         return
@@ -229,7 +229,7 @@ def _usage(manifest: dict[str, Any], path: Path) -> Iterator[str]:
 def _other_entries(about: dict[str, Any]) -> Iterator[str]:
     others = {key: value for key, value in about.items() if key not in _STUDY_ENTRIES}
     if others:
-        yield from ("", "## What else is told of it", "")
+        yield from ("", "## Further information", "")
     for key, value in others.items():
         yield f"* {_cell(key)}: {_cell(value)}"
 

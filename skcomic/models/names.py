@@ -82,9 +82,7 @@ def _renamed(pipeline: bytes, names: Mapping[str, str]) -> bytes:
         module, cls = node.get("__module__"), node.get("__class__")
         if isinstance(module, str) and module.partition(".")[0] == "skcomic":
             if (name := names.get(f"{module}.{cls}")) is None:
-                raise AuditError(
-                    f"it holds {module}.{cls}, which is none of what a model file may hold"
-                )
+                raise AuditError(f"it holds {module}.{cls}, which a model file must not hold")
             node["__module__"], _, node["__class__"] = name.rpartition(".")
     try:
         members[SCHEMA] = json.dumps(schema).encode()

@@ -1,4 +1,4 @@
-"""What a network of a model file may hold: looked at before Keras sees any of it.
+"""What a network of a model file may hold: checked before Keras reads any of it.
 
 Keras' own `safe_mode` has been got round before; it is not relied on.
 """
@@ -103,7 +103,7 @@ def _check_config(value: Any, where: str) -> None:
             _check_config(part, where)
     elif isinstance(value, str):
         if value not in _WORDS:
-            raise AuditError(f"{where} is {value!r}, which is none of what a network here has")
+            raise AuditError(f"{where} is {value!r}, which no network of skcomic has")
     elif not isinstance(value, int | float | None):
         raise TypeError(value)
 
@@ -131,7 +131,7 @@ def _check_class(value: dict[str, Any], where: str) -> None:
 
 
 def _count_weights(layers: list[dict[str, Any]]) -> int:
-    """Follow the shape of an image through the layers, and count what they want of weights."""
+    """Follow the shape of an image through the layers, and count the weights that they need."""
     n_weights = 0
     shape: list[int] = []
     for layer in layers:

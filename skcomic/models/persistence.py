@@ -42,7 +42,7 @@ _PLAIN = (str, int, float, bool, type(None))
 def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> None:
     """Write a fitted model into one file that holds no pickle.
 
-    The file is a zip archive: ``manifest.json``, which tells of the model and has the SHA-256 of
+    The file is a zip archive: ``manifest.json``, which describes the model and has the SHA-256 of
     every other member, the pipeline as skops writes it, and each network as a ``.keras`` file.
 
     Parameters
@@ -54,7 +54,7 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
         The file, by custom named ``*.skcomic``; a former one is replaced once the new one is
         complete.
     about : dict, default=None
-        What ``skcomic card`` tells of the model, as plain data: ``Study.to_dict()``, or any of
+        What ``skcomic card`` says about the model, as plain data: ``Study.to_dict()``, or any of
         its entries, or others.
 
     Raises
@@ -76,7 +76,7 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
     -----
     Left out are what belongs to one machine or is code: the `cache` of an `ImageVectorizer`, the
     `memory` of a pipeline, folders of checkpoints, Keras' and scikit-learn's callbacks. The state
-    of the optimizer is kept, so that `partial_fit` and `warm_start` go on as they would have.
+    of the optimizer is kept, so that `partial_fit` and `warm_start` continue as they would have.
 
     Examples
     --------
@@ -129,12 +129,12 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
 
 
 def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
-    """Read a model that `save` wrote; nothing that is in the file is run.
+    """Read a model that `save` wrote, without running anything that is in the file.
 
-    All of the file is looked through before anything is made of it. It may hold data, skcomic's
+    All of the file is checked before any object is made of it. It may hold data, skcomic's
     own classes, those of scikit-learn around them, and networks of the layers that
-    `build_convnet` takes; there is no way to allow more. The sums in the manifest tell a damaged
-    file, not who wrote it.
+    `build_convnet` takes; there is no way to allow more. The checksums in the manifest detect a
+    damaged file; they do not prove who wrote it.
 
     Parameters
     ----------
@@ -191,20 +191,20 @@ def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
     if not hasattr(model, "predict"):
         raise AuditError(f"it holds a {type(model).__name__}, which is no classifier")
     networks = {name: network_from_bytes(content) for name, content in members.items()}
-    wanted = set()
+    used = set()
     for part in list(parts_of(model)):
         _prepare_part(part)
         if is_fitted_classifier(part):
             name = _member(part.model_["network"])
             if name not in networks:
                 raise AuditError(f"it has no member {name!r}")
-            wanted.add(name)
+            used.add(name)
             try:
                 restore_network(part, networks[name], part.model_["optimizer"])
             except ValueError as error:
                 raise AuditError(str(error)) from error
-    if unwanted := networks.keys() - wanted:
-        raise AuditError(f"nothing in it belongs to its member {sorted(unwanted)[0]!r}")
+    if unused := networks.keys() - used:
+        raise AuditError(f"nothing in it belongs to its member {sorted(unused)[0]!r}")
     return model
 
 

@@ -1,4 +1,4 @@
-"""What the pipeline of a model file may hold: looked at before skops sees any of it.
+"""What the pipeline of a model file may hold: checked before skops reads any of it.
 
 These are lists of what is allowed, by exact names. Whatever is not on them is refused, so that a
 file can hold data and the classes below, and nothing that runs.
@@ -71,10 +71,10 @@ _KEY_TYPES = _SCALARS - {"numpy.bool", "numpy.bool_"} | {
 }
 _BIT_GENERATORS = {"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"}
 
-#: All names that skops is told to trust, beside plain values.
+#: All names that skops is given as trusted, in addition to plain values.
 ALLOWED = sorted(_OBJECTS | _METRICS | _KEY_TYPES)
 
-# Files of other protocols of skops are read by other rules than those that are looked at here.
+# Files of other protocols of skops are read by other rules than those that are checked here.
 _PROTOCOL = 2
 _KEYS = {
     "__class__", "__module__", "__loader__", "__id__", "content", "key_types", "is_json", "type",
@@ -141,9 +141,7 @@ def _children(
     kind, name = node["__loader__"], f"{node['__module__']}.{node['__class__']}"
     if kind not in _NODES or name not in _NODES[kind]:
         what = "" if kind in ("ObjectNode", "TypeNode", "FunctionNode") else f" (as a {kind})"
-        raise AuditError(
-            f"{where} holds {name}{what}, which is none of what a model file may hold"
-        )
+        raise AuditError(f"{where} holds {name}{what}, which a model file must not hold")
     # skops takes a second node of the same number for the first, whatever else it says.
     if seen.setdefault(node["__id__"], (kind, name)) != (kind, name):
         raise AuditError(f"its pipeline gives two things the number {node['__id__']}, at {where}")

@@ -89,7 +89,7 @@ def predict_files(
     vectorizer, classifier = _split_at_rows(model)
     vectorizer.set_params(n_jobs=n_jobs)
     if hasattr(vectorizer, "on_error"):
-        vectorizer.set_params(on_error="raise")  # so that the reasons are told
+        vectorizer.set_params(on_error="raise")  # so that the reasons are reported
     return _predict_batches(vectorizer, classifier, iter(paths), batch_size)
 
 
@@ -105,7 +105,7 @@ def find_images(where: str) -> Iterator[str]:
     Yields
     ------
     path : str
-        Of an image file, as far as its name tells.
+        Of an image file, judging by its name.
     """
     if not os.path.lexists(where) and glob.has_magic(where):
         for match in sorted(glob.iglob(where, recursive=True)):  # noqa: PTH207
@@ -123,7 +123,7 @@ def _images_below(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
-        yield folder  # where it is read, the reason is told
+        yield folder  # the error is reported where it is read
         return
     for entry in entries:
         if entry.name.startswith("."):
@@ -188,12 +188,12 @@ def _predict_batches(
 
 
 def _decode(vectorizer: Any, paths: list[str]) -> tuple[np.ndarray, dict[str, str]]:
-    """Make rows of the files that can be read, and tell why the others cannot."""
+    """Make rows of the files that can be read, and report why the others cannot."""
     errors: dict[str, str] = {}
     while paths:
         try:
             return vectorizer.transform(paths), errors
-        except ImageReadError as error:  # tells of all of them, unless one goes bad meanwhile
+        except ImageReadError as error:  # lists all of them, unless one changes meanwhile
             errors |= {failure.path: failure.reason for failure in error.failures}
             paths = [path for path in paths if path not in errors]
     return np.empty((0, 0), np.float32), errors

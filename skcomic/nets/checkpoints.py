@@ -46,7 +46,7 @@ def fit_key(settings: Mapping[str, Any], arrays: Iterable[np.ndarray | None]) ->
     """Name a fit by all that decides its outcome.
 
     The number of threads, which changes the last digits of the weights, is not part of it: a
-    search that goes on with more or fewer workers keeps what is finished.
+    search that is resumed with more or fewer workers keeps what is finished.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class ConvNetClassifier(NetClassifier):
     class_weight : dict, "balanced" or None, default=None
         Weight of each class in the loss; "balanced": inverse to its frequency.
     warm_start : bool, default=False
-        Whether `fit` goes on from the network of the last `fit`, for `epochs` more.
+        Whether `fit` continues with the network of the last `fit`, for `epochs` more.
     early_stopping : bool, default=False
         Whether to hold some of the training images out, and to stop when the loss on them no
         longer falls. The weights of the best epoch are kept.
@@ -61,10 +61,10 @@ class ConvNetClassifier(NetClassifier):
         waits for its turn does not count. None: it may take as long as it takes.
     checkpoint_dir : str, path-like or None, default=None
         Folder that keeps fits. `fit` takes the outcome from there where the very same fit (its
-        parameters, data, seed, and versions of the libraries) was finished before, and goes on
+        parameters, data, seed, and versions of the libraries) was finished before, and resumes
         from the last epoch kept where one was killed; see Notes.
     callbacks : list of keras.callbacks.Callback, default=None
-        Are told of every epoch and batch of training.
+        Called in every epoch and batch of training.
     verbose : int, default=0
         1 or 2 lets Keras print the progress of training.
     random_state : int, RandomState, Generator or None, default=None
@@ -115,10 +115,10 @@ class ConvNetClassifier(NetClassifier):
 
     With `checkpoint_dir`, a fit that is killed and begun again gives the weights, bit by bit, of
     one that was not, if the number of threads is the same. Its times are those of the original
-    training, and of what was trained anew. How far it has come is kept every ten seconds, at
-    the end of an epoch. Callbacks are told of the epochs that are trained, but of none that was
-    trained before; what they hold themselves is not kept. A fit that goes on with `warm_start`
-    is not kept, and neither is `partial_fit`.
+    training, and of what was trained again. Its state is saved every ten seconds, at
+    the end of an epoch. Callbacks are called for the epochs that are trained, but for none that
+    was trained before; their own state is not saved. A fit that continues with `warm_start` is not
+    kept, and neither is `partial_fit`.
 
     Networks that are trained in threads of one process take turns, since Keras draws its
     random numbers from generators of the process.

@@ -1,9 +1,9 @@
 """Workers that are killed: which task was to blame, and what becomes of the others.
 
 A worker that the system kills (for want of memory, say) takes all other workers of joblib with
-it, and nothing tells which task was to blame. So each task leaves a mark while it runs. The tasks
-that were running when a worker died are tried again, each with nothing else running; the one
-during which a process then dies once more fails.
+it, and joblib does not say which task was the cause. So each task leaves a mark while it runs. The
+tasks that were running when a worker died are tried again, each with nothing else running; the
+one during which a process then dies once more fails.
 """
 
 import fcntl

@@ -34,9 +34,9 @@ class BalancedHalvingSearchCV(BalancedRandomizedSearchCV):
     resource : str, default="classify__epochs"
         The parameter that rounds grow by; its value in `estimator` is that of the last round.
     factor : int, default=3
-        One in so many candidates goes on to the next round.
+        One in so many candidates is kept for the next round.
     score : str, default="f_score"
-        What decides who goes on, if the scorer gives several scores.
+        What decides which are kept, if the scorer gives several scores.
     balance_on : str or None, default="classify__pooling"
         The parameter each of whose values is given to the same number of candidates.
     scoring : str, callable, list, tuple or dict, default=None
@@ -48,13 +48,13 @@ class BalancedHalvingSearchCV(BalancedRandomizedSearchCV):
     cv : int, splitter or iterable, default=None
         As in `BalancedRandomizedSearchCV`.
     verbose : int, default=0
-        1 or more tells of the fits.
+        1 or more prints messages about the fits.
     pre_dispatch : int or str, default="2*n_jobs"
         How many fits are handed out ahead.
     random_state : int, RandomState instance or None, default=None
         Decides the candidates.
     error_score : "raise" or number, default=nan
-        The score of a fit that failed; it goes on to no other round.
+        The score of a fit that failed; it is kept for no other round.
     return_train_score : bool, default=False
         Whether the training images are scored too.
     checkpoint_dir : str, path-like or None, default=None
@@ -199,7 +199,7 @@ def halving_rounds(n_candidates: int, resource: int, factor: int = 3) -> list[tu
     resource : int
         What each of the last round is given.
     factor : int, default=3
-        One in so many goes on; the resource grows by it.
+        One in so many is kept; the resource grows by it.
 
     Returns
     -------

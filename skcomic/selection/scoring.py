@@ -84,12 +84,12 @@ def score_labels(y: Any, predicted: Any, classes: Any, positive: Any = None) -> 
     Raises
     ------
     ValueError
-        If `positive` is none of the classes.
+        If `positive` is not one of the classes.
     """
     if positive is None and len(classes) == 2:
         positive = classes[1]
     if positive is not None and positive not in list(classes):
-        raise ValueError(f"positive={positive!r} is none of the classes {list(classes)}")
+        raise ValueError(f"positive={positive!r} is not one of the classes {list(classes)}")
     labels = classes if positive is None else [positive]
     precision, recall, f_score, _ = precision_recall_fscore_support(
         y, predicted, labels=labels, average="macro", zero_division=0
@@ -121,7 +121,7 @@ def select_parsimonious(
     ------
     ValueError
         If `tolerance` is negative or `cost` is unknown; when called, if every fit failed or
-        the scorer told no costs.
+        the scorer gave no costs.
 
     Examples
     --------

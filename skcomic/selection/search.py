@@ -55,7 +55,7 @@ class BalancedRandomizedSearchCV(SearchHooks, RandomizedSearchCV):
         Pairs stay together with a splitter that looks at groups, such as
         `sklearn.model_selection.StratifiedGroupKFold`, and ``fit(..., groups=pairs)``.
     verbose : int, default=0
-        1 or more tells of the fits.
+        1 or more prints messages about the fits.
     pre_dispatch : int or str, default="2*n_jobs"
         How many fits are handed out ahead.
     random_state : int, RandomState instance or None, default=None
@@ -75,7 +75,7 @@ class BalancedRandomizedSearchCV(SearchHooks, RandomizedSearchCV):
     ----------
     cv_results_, best_estimator_, best_params_, best_index_, scorer_, n_splits_
         As in `RandomizedSearchCV`. With a callable `refit` there is no `best_score_`. For each
-        candidate of which a fit failed, ``cv_results_["failure"]`` tells why; else it is "".
+        candidate of which a fit failed, ``cv_results_["failure"]`` has the reason; else it is "".
 
     Notes
     -----
@@ -264,7 +264,7 @@ class BalancedRandomizedSearchCV(SearchHooks, RandomizedSearchCV):
 
     def _values_to_balance(self) -> list[Any]:
         if not isinstance(self.param_distributions, Mapping):
-            raise ValueError("balance_on wants param_distributions to be one dict, not a list")
+            raise ValueError("balance_on requires param_distributions to be one dict, not a list")
         values = self.param_distributions.get(self.balance_on)
         if values is None or hasattr(values, "rvs"):
             raise ValueError(
@@ -330,7 +330,7 @@ class BalancedRandomizedSearchCV(SearchHooks, RandomizedSearchCV):
         return super()._select(select, refit, refit_metric, {**results, "params": clean})
 
     def _expected_work(self, candidate: dict[str, Any]) -> int:
-        """Tell how long a candidate will train, in no unit; 0 where only training will tell."""
+        """Estimate how long a candidate will train, in no unit; 0 where nothing is known."""
         estimator = self._candidate_estimator(candidate)
         if not isinstance(estimator, Pipeline):
             return 0
@@ -389,8 +389,8 @@ def _without_repeats(draws: ParameterSampler) -> Iterator[dict[str, Any]]:
             yield candidate
 
 
-def _too_few(wanted: int, there_are: int) -> str:
+def _too_few(n_iter: int, n_distinct: int) -> str:
     return (
-        f"{wanted} distinct candidates were asked for, but there are only {there_are}; "
+        f"{n_iter} distinct candidates were asked for, but there are only {n_distinct}; "
         "lower n_iter"
     )

@@ -229,7 +229,7 @@ def _choose_positive(catalogue: pd.DataFrame, positive: str | None) -> str | Non
     classes = sorted(catalogue.label.unique())
     if positive is not None:
         if positive not in classes:
-            raise ValueError(f"positive={positive!r} is none of the classes {classes}")
+            raise ValueError(f"positive={positive!r} is not one of the classes {classes}")
         return positive
     if len(classes) != 2:
         return None

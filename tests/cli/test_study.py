@@ -117,7 +117,7 @@ def test_a_mistake_costs_no_former_study(
         (["none"], "found no class folder with images"),
         (["two", "--sizes", "64,a"], "--sizes takes whole numbers with commas"),
         (["two", "--sizes", "4"], "too small for n_conv=2"),
-        (["two", "--positive", "dogs"], "positive='dogs' is none of the classes"),
+        (["two", "--positive", "dogs"], "positive='dogs' is not one of the classes"),
         (["two", "--out", "file"], "'file' is a file; name a folder"),
         (["two", "--jobs", "0"], "n_jobs == 0"),
         (["text", "--out", "out2"], "cannot be read; repair or remove these files"),

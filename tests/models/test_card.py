@@ -143,7 +143,7 @@ def test_the_card_of_a_net_alone(card_of: Render) -> None:
         "# 4_max_1: a classifier of 0, 1",
         "* It takes rows of 144 grey pixels in [0, 1], not image files.",
         "* Not known: the file does not say on which images.",
-        "Not known: the file does not tell of a test. Try it on images of your own that it was "
+        "Not known: the file does not report a test. Try it on images of your own that it was "
         "not trained on.",
         "* It is for images like those that it was trained on, whatever these were; of others "
         "nothing was measured.",
@@ -197,7 +197,7 @@ def test_the_card_of_a_net_alone(card_of: Render) -> None:
         ),
         (
             lambda manifest: manifest["about"].update(note="made by hand", numbers=[1, None]),
-            ["## What else is told of it", "* note: made by hand", "* numbers: \\[1, None\\]"],
+            ["## Further information", "* note: made by hand", "* numbers: \\[1, None\\]"],
         ),
     ],
 )  # fmt: skip
@@ -245,7 +245,7 @@ def test_text_of_a_file_stays_in_its_place(card_of: Render) -> None:
     assert f"* {escaped}: {escaped}\n" in card
     assert f"| {escaped} | 18 | 2 |" in card
     assert text not in card
-    added = ["", "## What else is told of it", "", f"* {escaped}: {escaped}"]
+    added = ["", "## Further information", "", f"* {escaped}: {escaped}"]
     assert len(card.splitlines()) == len(former.splitlines()) + len(added)
 
 
@@ -302,7 +302,7 @@ def put(value: Any, *keys: Any) -> Edit:
     ],
 )
 def test_broken_manifests_are_refused(edit: Edit, card_of: Render) -> None:
-    with pytest.raises(ModelFileError, match="its manifest does not tell of a model as skcomic"):
+    with pytest.raises(ModelFileError, match="its manifest does not describe a model as skcomic"):
         card_of(STUDY, edit)
 
 
@@ -331,5 +331,5 @@ def test_the_command_needs_neither_tensorflow_nor_jinja2() -> None:
     text = "\n".join(card)
     assert "12 x 12 grey pixels" in text
     assert "Not known: the file does not say on which images" in text
-    assert "Not known: the file does not tell of a test" in text
+    assert "Not known: the file does not report a test" in text
     assert "skcomic predict model_format_1.skcomic FOLDER" in text

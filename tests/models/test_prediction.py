@@ -165,7 +165,7 @@ def test_a_full_disk_or_a_mistake_leaves_the_former_table(
         (["nowhere.skcomic", "FACES"], "cannot load 'nowhere.skcomic': there is no such file"),
         (["face.jpg", "FACES"], "no model file but a JPEG image"),
         (["empty", "FACES"], "it is empty"),
-        (["pickle", "FACES"], "no model file but a pickle, which runs whatever"),
+        (["pickle", "FACES"], "no model file but a pickle, which can run any code"),
         (["face.jpg", "FILE"], "is the model file, and the first: skcomic predict"),
         (["FACES", "FILE"], "is the model file, and the first: skcomic predict"),
         (["FILE", "none"], "found no images in 'none'; give image files"),

@@ -165,7 +165,7 @@ def test_scores_are_of_the_positive_class() -> None:
         1.4667 / 3, 1e-3
     )
     assert score_labels(["a"], ["b"], ["a", "b"], "a")["precision"] == 0
-    with pytest.raises(ValueError, match="positive='x' is none of the classes"):
+    with pytest.raises(ValueError, match="positive='x' is not one of the classes"):
         score_labels(y, predicted, ["a", "b"], "x")
 
 

@@ -184,7 +184,7 @@ def test_positive_class(faces: pd.DataFrame) -> None:
     assert choose(faces, "faces") == "faces"
     assert choose(pd.DataFrame({"label": ["cat", "dog"]}), None) == "dog"
     assert choose(pd.DataFrame({"label": ["cat", "dog", "cow"]}), None) is None
-    with pytest.raises(ValueError, match="positive='cow' is none of the classes"):
+    with pytest.raises(ValueError, match="positive='cow' is not one of the classes"):
         run_study(faces, positive="cow")
 
 
