@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_non_negative
 
@@ -53,6 +54,7 @@ except ImportError:  # before scikit-learn 1.9 there are no callbacks
 
 
 __all__ = [
+    "NON_FINITE_SCORES",
     "CallbackSupportMixin",
     "Interval",
     "InvalidParameterError",
@@ -64,7 +66,9 @@ __all__ = [
     "fit_task",
     "is_about_nan",
     "reasons_of_failed_fits",
+    "remove_callbacks",
     "reset_subtasks",
+    "signature_parameters",
     "subtask",
     "validate_parameters",
     "validate_params",
@@ -121,6 +125,37 @@ def validate_parameters(estimator: Any) -> None:
     """
     if hasattr(estimator, "_validate_params"):
         estimator._validate_params()
+
+
+#: The warning of a search in which fits have failed, as a regular expression.
+NON_FINITE_SCORES = "One or more of the (test|train) scores are non-finite"
+
+
+def signature_parameters(cls: Any) -> list[str]:
+    """Return the parameters of an estimator as scikit-learn does: those of its `__init__`.
+
+    Parameters
+    ----------
+    cls : type
+        A class whose own `_get_param_names` does otherwise, as scikeras' classes do.
+
+    Returns
+    -------
+    names : list of str
+        Sorted.
+    """
+    return BaseEstimator._get_param_names.__func__(cls)
+
+
+def remove_callbacks(estimator: Any) -> None:
+    """Remove scikit-learn's callbacks from an estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Changed in place.
+    """
+    vars(estimator).pop("_skl_callbacks", None)
 
 
 def visual_block(estimator: Any, name: str) -> Any:

@@ -1,4 +1,8 @@
-"""The command line: every option is an argument of a public function."""
+"""The command line: options -> arguments of public functions, results -> text and files.
+
+Words typed in a shell come in; out go lines, tables, bars, CSV files and exit codes. Every option
+is an argument of a public function.
+"""
 
 from skcomic.cli import data, models, study  # each adds its commands
 from skcomic.cli._app import app

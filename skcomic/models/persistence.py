@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from skcomic._compat.sklearn import remove_callbacks
 from skcomic._estimator import reset_run_parameters
 from skcomic._files import write_file
 from skcomic._version import __version__
@@ -254,7 +255,7 @@ def _prepare_part(part: Any) -> None:
     attributes = getattr(part, "__dict__", {})
     if not hasattr(part, "get_params"):
         return
-    attributes.pop("_skl_callbacks", None)
+    remove_callbacks(part)
     reset_run_parameters(part)
     for name, parameter in inspect.signature(type(part).__init__).parameters.items():
         if name not in attributes and parameter.default is not parameter.empty:

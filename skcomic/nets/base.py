@@ -21,6 +21,7 @@ from skcomic._compat.sklearn import (
     fit_context,
     fit_task,
     is_about_nan,
+    signature_parameters,
     visual_block,
     with_callbacks,
 )
@@ -82,7 +83,7 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
         "random_state": ["random_state", np.random.Generator],
     }
 
-    _get_param_names: Any = classmethod(BaseEstimator._get_param_names.__func__)
+    _get_param_names: Any = classmethod(signature_parameters)
     __repr__ = BaseEstimator.__repr__
     score = ClassifierMixin.score
 

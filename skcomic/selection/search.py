@@ -27,6 +27,8 @@ from skcomic.nets.base import NetClassifier
 from skcomic.nets.randomness import draw_seed
 from skcomic.nets.supervision import SupervisedBackend, retry_on_worker_death, supervised_workers
 
+# Draws from distributions may repeat candidates. A candidate of a probability of 1 % is among the
+# draws of a search for six with a probability of 1 - 0.99 ** 600, 99.8 %.
 _DRAWS_PER_CANDIDATE = 100
 
 

@@ -15,6 +15,7 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+from skcomic._compat.sklearn import NON_FINITE_SCORES
 from skcomic._estimator import reset_run_parameters
 from skcomic.images.decoding import PathLike
 from skcomic.selection.costs import Cost
@@ -239,7 +240,7 @@ def _evaluate(
     both = pd.concat([train, validation])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitFailedWarning)  # the table has the reasons
-        warnings.filterwarnings("ignore", "One or more of the (test|train) scores are non-fin")
+        warnings.filterwarnings("ignore", NON_FINITE_SCORES)
         results = search.fit(both.path, both.label).cv_results_
     table = _tabulate(results, search.estimator.get_params(), candidates.describe)
     chosen = select_parsimonious(settings.tolerance, settings.cost)(results)

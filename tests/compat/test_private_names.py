@@ -3,8 +3,10 @@
 import inspect
 import logging
 import os
+import re
 import subprocess
 import sys
+import warnings
 
 import joblib
 import numpy as np
@@ -194,6 +196,32 @@ def test_the_message_of_failed_fits_is_recognized() -> None:
     )
     with pytest.raises(ValueError, match="'a'"):
         search.fit(X, y)
+
+
+def test_the_warning_about_scores_is_recognized() -> None:
+    X, y = np.zeros((10, 1)), np.arange(10) % 2
+    scorer = {"constant": lambda *_: float("nan")}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search = GridSearchCV(DummyClassifier(), {}, cv=2, refit=False, scoring=scorer)
+        search.set_params(return_train_score=True).fit(X, y)
+    messages = [str(warning.message) for warning in caught]
+    found = [text for text in messages if re.match(compat_sklearn.NON_FINITE_SCORES, text)]
+    assert len(found) == 2
+
+
+def test_parameters_and_callbacks_of_estimators_are_kept_as_expected(small_net) -> None:
+    net = small_net()
+    assert compat_sklearn.signature_parameters(type(net)) == sorted(net.get_params())
+    assert compat_sklearn.signature_parameters(DummyClassifier) == sorted(
+        DummyClassifier().get_params()
+    )
+    callback = pytest.importorskip("sklearn.callback")  # scikit-learn 1.9
+    net.set_callbacks(callback.ProgressBar())
+    assert "_skl_callbacks" in vars(net)
+    compat_sklearn.remove_callbacks(net)
+    assert "_skl_callbacks" not in vars(net)
+    compat_sklearn.remove_callbacks(net)
 
 
 def test_the_message_about_nan_is_recognized() -> None:
