@@ -204,8 +204,10 @@ class BalancedRandomizedSearchCV(SearchHooks, RandomizedSearchCV):
         return settings
 
     def _with_run_settings(self, candidate: dict[str, Any]) -> dict[str, Any]:
-        net, _ = find_net(self._candidate_estimator(candidate))
-        return candidate if net is None else {**self._run_settings, **candidate}
+        _, prefix = find_net(self.estimator)
+        if prefix.removesuffix("__") in candidate:  # it has a classifier of its own
+            return candidate
+        return {**self._run_settings, **candidate}
 
     def _without_run_settings(self, params: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -119,6 +119,23 @@ def test_candidates_may_hold_a_step_and_its_parameters(faces: pd.DataFrame) -> N
     assert line.C == 1.0  # the candidate itself is left as it was
 
 
+def test_a_classifier_among_the_candidates_keeps_its_own_parameters(
+    faces: pd.DataFrame, fingerprint
+) -> None:
+    own = small_pipeline(classify__random_state=3)["classify"]
+    pipeline = small_pipeline(classify__random_state=None)
+    search = BalancedRandomizedSearchCV(
+        pipeline, {"classify": [own]}, n_iter=1, balance_on=None, n_jobs=2,
+        cv=GroupShuffleSplit(2, random_state=0), max_seconds_per_fit=100, error_score="raise",
+    )  # fmt: skip
+    search.fit(faces.path, faces.label, groups=faces.pair)
+    found = search.best_estimator_["classify"]
+    expected = clone(pipeline).set_params(classify=clone(own)).fit(faces.path, faces.label)
+    assert fingerprint(found) == fingerprint(expected["classify"])
+    assert found.max_seconds is found.checkpoint_dir is None
+    assert [*search.best_params_] == ["classify"]
+
+
 def results_of(f_scores, costs, parameters=None):
     return {
         "mean_test_f_score": np.array(f_scores),
