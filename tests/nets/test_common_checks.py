@@ -12,8 +12,9 @@ from skcomic import ConvNetClassifier
 SETTINGS = [
     {},
     {"epochs": 20, "learning_rate": 0.01, "random_state": 0},
-    {"pooling": "average", "n_conv": 2, "epochs": 12, "batch_size": 16, "learning_rate": 0.01},
-]
+    {"pooling": "average", "n_conv": 2, "first_units": 4, "filters": 8, "epochs": 10,
+     "batch_size": 16, "learning_rate": 0.03},
+]  # fmt: skip
 
 
 @parametrize_with_checks(

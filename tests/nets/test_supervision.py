@@ -262,18 +262,11 @@ def test_only_workers_of_joblib_are_supervised() -> None:
 @pytest.mark.parametrize("signal", ["SIGKILL", "SIGTERM", "SIGHUP"])
 def test_workers_end_with_their_parent(signal: str) -> None:
     program = """
-import os, time
+import os, signal, time
 from joblib import Parallel, delayed
-from skcomic.nets.supervision import (
-    SupervisedBackend,
-    Supervision,
-    _deaths,
-    _process_exists,
-    retry_on_worker_death,
-    running_marker,
-    supervised_workers,
-)
 from skcomic.nets.workers import end_with_parent
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
 
 def task(parent):
     end_with_parent(parent)
@@ -283,13 +276,13 @@ def task(parent):
 print(*set(Parallel(n_jobs=2)(delayed(task)(os.getpid()) for _ in range(4))), flush=True)
 time.sleep(60)
 """
-    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    workers = [int(process) for process in parent.stdout.readline().split()]
-    assert workers
-    assert all(_process_exists(process) for process in workers)
-    parent.send_signal(getattr(signals, signal))
-    parent.wait(10)
-    parent.stdout.close()
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        workers = [int(process) for process in parent.stdout.readline().split()]
+        assert workers
+        assert all(_process_exists(process) for process in workers)
+        parent.send_signal(getattr(signals, signal))
+        parent.wait(60)
     deadline = time.monotonic() + 10
     while any(_process_exists(process) for process in workers):
         assert time.monotonic() < deadline, "workers are still running"
