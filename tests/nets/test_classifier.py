@@ -262,7 +262,7 @@ print([(task / "comm").read_text().strip() for task in tasks].count("tf_Compute"
     )
     left_behind, n_threads = result.stdout.splitlines()
     assert left_behind == "[]"
-    assert int(n_threads) == 1  # two cores would give two
+    assert int(n_threads) <= 1  # two cores would give two
 
 
 def test_tensorflow_is_imported_quietly_but_not_deaf() -> None:
@@ -292,7 +292,7 @@ for precision in ("auto", "float32"):
     ("before", "after", "environment"),
     [
         ("import os; os.close(2)", "", {}),
-        ("import tempfile; tempfile.tempdir = '/nowhere'", "", {}),
+        ("import scipy.stats, tempfile; tempfile.tempdir = '/nowhere'", "", {}),
         ("", "tensorflow.config.threading.set_intra_op_parallelism_threads(1)", {}),
         ("", "assert tensorflow.random.uniform((), seed=1) is not None",
          {"TF_DETERMINISTIC_OPS": "1"}),

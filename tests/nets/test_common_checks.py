@@ -1,9 +1,11 @@
 """scikit-learn's common checks on several settings of a net, the defaults among them.
 
-The checks make rows of any length, so all are padded to squares. test_contract.py has one more
-setting, and the other estimators.
+The checks make rows of any length, so all are padded to squares. They take two minutes, so that
+.ci/run runs them apart from the suite; test_contract.py has one more setting, and the other
+estimators, in the suite.
 """
 
+import pytest
 from expected_failures import expected_failures
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -17,6 +19,7 @@ SETTINGS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [ConvNetClassifier(image_shape="pad", **settings) for settings in SETTINGS],
     expected_failed_checks=expected_failures,
