@@ -1,7 +1,8 @@
 """The topology of the networks: no data, no training."""
 
 import math
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from skcomic.nets.backend import start_keras
@@ -99,6 +100,7 @@ def build_convnet(
     height, width = _image_shape(n_pixels, image_shape, n_conv, kernel_size)
     check_depth(height, width, n_conv, kernel_size)
     keras = start_keras()
+    kernels = _kernel_initializers(n_conv + 2)
     layers = [keras.Input((n_pixels,), dtype="float32")]
     if n_missing := height * width - n_pixels:
         layers += [
@@ -107,21 +109,37 @@ def build_convnet(
         ]
     layers += [
         keras.layers.Reshape((height, width, 1), dtype="float32"),
-        keras.layers.Dense(first_units, activation="relu", dtype=precision),
+        keras.layers.Dense(
+            first_units, activation="relu", kernel_initializer=next(kernels), dtype=precision
+        ),
     ]
     for _ in range(n_conv):
-        layers += _convolution(filters, kernel_size, pooling, precision)
+        layers += _convolution(filters, kernel_size, pooling, precision, next(kernels))
     n_outputs, activation = (
         (1, "sigmoid") if meta["n_classes_"] == 2 else (meta["n_classes_"], "softmax")
     )
     layers += [
         keras.layers.Flatten(data_format=_CHANNELS, dtype=precision),
-        keras.layers.Dense(n_outputs, activation=activation, dtype="float32"),
+        keras.layers.Dense(
+            n_outputs, activation=activation, kernel_initializer=next(kernels), dtype="float32"
+        ),
     ]
     return keras.Sequential(layers)
 
 
-def _convolution(filters: int, kernel_size: int, pooling: Pooling, precision: str) -> list[Any]:
+def _kernel_initializers(n_kernels: int) -> Iterator[Any]:
+    """Keras' own initializers, whose seeds are drawn as Keras does, but all at once.
+
+    Other threads of a process draw from Python's generator too (dask's do), and building the first
+    network of a process takes a second.
+    """
+    seeds = [random.randint(1, 10**9) for _ in range(n_kernels)]
+    return (start_keras().initializers.GlorotUniform(seed=seed) for seed in seeds)
+
+
+def _convolution(
+    filters: int, kernel_size: int, pooling: Pooling, precision: str, initializer: Any
+) -> list[Any]:
     """A convolution, its ReLU and pooling.
 
     Maximum and ReLU commute: pooling first gives the same values bit by bit with a quarter of them
@@ -129,13 +147,14 @@ def _convolution(filters: int, kernel_size: int, pooling: Pooling, precision: st
     """
     layers = start_keras().layers
     common = {"data_format": _CHANNELS, "dtype": precision}
+    convolution = {**common, "kernel_initializer": initializer}
     if pooling == "average":
         return [
-            layers.Conv2D(filters, kernel_size, activation="relu", **common),
+            layers.Conv2D(filters, kernel_size, activation="relu", **convolution),
             layers.AveragePooling2D(_POOL, **common),
         ]
     return [
-        layers.Conv2D(filters, kernel_size, **common),
+        layers.Conv2D(filters, kernel_size, **convolution),
         layers.MaxPooling2D(_POOL, **common),
         layers.Activation("relu", dtype=precision),
     ]
