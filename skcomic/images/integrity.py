@@ -5,8 +5,9 @@ no page itself, not even if a process is killed: "no active data pages are ever 
 which also provides resistance to corruption and eliminates the need of any special recovery
 procedures after a system crash" (introduction of lmdb.h). Damage comes from elsewhere: a program
 that writes to the file, a copy that ended too early, a disk. All but a disk change the state of
-the file, so a file in the state that was recorded last needs no check. Flipped bits that leave the
-state as it is are found where they are in pixels, which have checksums of their own.
+the file, so a file in the state that was recorded last needs no check. Bits that a disk flips
+without changing the state are found in pixels, which have checksums of their own, but in the
+other pages only by the next check.
 """
 
 import fcntl

@@ -143,9 +143,7 @@ def test_leftovers_in_the_rows_of_bad_files_join_nothing(
     def with_leftovers(*arguments, **settings):
         rasters, failures = real(*arguments, **settings)
         for array in rasters:
-            array[list(failures)] = array[
-                3
-            ]  # the array is not initialised: a row may contain any image
+            array[list(failures)] = array[3]  # not initialised: a row may be any image
         return rasters, failures
 
     monkeypatch.setattr(skcomic.catalogue.duplicates, "try_rasters", with_leftovers)
