@@ -8,8 +8,8 @@ from scipy.special import expit, softmax
 from skcomic._compat.keras import silenced_retracing
 from skcomic.nets.backend import import_tensorflow
 
-# The widest outputs of the report's nets, of 32 images of 62x62 pixels and 32 filters, are 16 MB as
-# float32 at once; memory does not grow with the number of images.
+# The widest outputs of the report's nets, of 32 images of 62x62 pixels and 32 filters, take
+# 16 MB at once; memory does not grow with the number of images.
 _BATCH = 32
 
 
