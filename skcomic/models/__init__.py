@@ -1,5 +1,5 @@
-"""A fitted model -> one file, and back; what it is, and its predictions.
+"""A fitted model -> one file and back, its card and its predictions.
 
-Fitted models and model files come in; out go files without a pickle, loaded models, cards and
-predictions. Nothing that is in a file is run.
+Fitted models and model files come in; files without a pickle, loaded models, cards and predictions
+go out. No code in a file is run.
 """

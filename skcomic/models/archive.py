@@ -1,4 +1,4 @@
-"""The file that a model is kept in: one zip archive with a manifest, and what is refused of it."""
+"""The zip archive and the manifest of a model file: writing, reading and checking them."""
 
 import hashlib
 import io
@@ -14,24 +14,29 @@ from typing import IO, Any
 
 from skcomic.images.decoding import PathLike
 
-#: The format of the files that this version writes; it reads those up to this one.
+#: The format that this version writes; it reads all formats up to this one.
 #: 1: classes are named by the modules they were in. 2: by their public names.
 FORMAT = 2
 
-#: What the members of a model file may take together once they are unpacked, in bytes.
+#: The largest size of all members together once they are unpacked, in bytes; `load` keeps them in
+#: memory. A network takes 12 bytes per weight (with the two moments that Adam keeps of it): 0.5 MB
+#: for a net of the report at 64x64 pixels, 25 MB for one with 32 units at 512x512.
 MAX_BYTES = 2**30
 
 MANIFEST, PIPELINE = "manifest.json", "pipeline.skops"
-_NETWORK = re.compile(r"networks/\d{1,4}\.keras")
-_MANIFEST_BYTES = 2**24
-_ENCRYPTED = 0x1
-_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others unpack without bounds in zipfile
-_DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, EOFError)
-_ZIP = b"PK\x03\x04"
-_ENTRIES = {"format": int, "skcomic": str, "model": str, "members": dict}
+_NETWORK = re.compile(r"networks/\d{1,4}\.keras")  # cross-validated calibration has one a fold
+# The largest manifest, in bytes: it is read into memory before any other check. The manifest of a
+# study takes 7 kB, and some 200 bytes more for each image that could not be read.
+_MAX_MANIFEST_BYTES = 2**24
+_ENCRYPTED = 0x1  # bit 0 of the flags (APPNOTE.TXT of the zip format, 4.4.4)
+# zipfile unpacks what is compressed by other methods without bounds.
+_COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+_READ_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, EOFError)
+_ZIP_SIGNATURE = b"PK\x03\x04"
+_REQUIRED_ENTRIES = {"format": int, "skcomic": str, "model": str, "members": dict}
 
-# What people take for a model file, by its first bytes.
-_OTHER_FILES = {
+# Files that are taken for a model file by mistake, by their first bytes.
+_KNOWN_SIGNATURES = {
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG": "a PNG image",
     b"GIF8": "a GIF image",
@@ -42,14 +47,14 @@ _OTHER_FILES = {
 
 
 class ModelFileError(ValueError):
-    """A model file that is not loaded, and why.
+    """A model file that cannot be loaded, and why.
 
     Parameters
     ----------
     path : str
         The file.
     reason : str
-        What is wrong with it, and what can be done.
+        What is wrong with it, and what to do about it.
 
     Attributes
     ----------
@@ -78,16 +83,16 @@ class ModelFileError(ValueError):
 
 
 class AuditError(Exception):
-    """What a check finds wrong; becomes a `ModelFileError` where the path is known."""
+    """A failed check; becomes a `ModelFileError` where the path is known."""
 
 
 @contextmanager
 def audited_file(path: PathLike) -> Iterator[None]:
-    """Tell of which file a refusal is."""
+    """Raise a `ModelFileError` with the path for each `AuditError`."""
     try:
         yield
-    except AuditError as refusal:
-        raise ModelFileError(os.fspath(path), str(refusal)) from refusal
+    except AuditError as error:
+        raise ModelFileError(os.fspath(path), str(error)) from error
 
 
 def pack(manifest: dict[str, Any], members: dict[str, bytes]) -> bytes:
@@ -98,21 +103,39 @@ def pack(manifest: dict[str, Any], members: dict[str, bytes]) -> bytes:
     manifest : dict
         The description of the model; the checksums of the members are added.
     members : dict of str to bytes
-        The pipeline and the networks, by their names.
+        The pipeline and the networks, by name.
 
     Returns
     -------
     content : bytes
         A zip archive.
+
+    Raises
+    ------
+    ValueError
+        If the manifest is not plain data, or too large to be read again.
     """
     sums = {
         name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
         for name, content in members.items()
     }
-    description = json.dumps(manifest | {"members": sums}, indent=1, allow_nan=False)
+    try:
+        text = json.dumps(manifest | {"members": sums}, indent=1, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"about must be plain data that JSON can hold: {error}") from error
+    if len(text) > _MAX_MANIFEST_BYTES:
+        raise ValueError(
+            f"about makes a manifest of {len(text):,} bytes, more than the limit of "
+            f"{_MAX_MANIFEST_BYTES:,}; leave out its longest entries"
+        )
+    return zip_members({MANIFEST: text, **members}, zipfile.ZIP_DEFLATED)
+
+
+def zip_members(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    """Make a zip archive of members; by default not compressed, as `read_stored` requires."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {MANIFEST: description.encode(), **members}.items():
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in members.items():
             archive.writestr(name, content)
     return buffer.getvalue()
 
@@ -128,54 +151,54 @@ def read_manifest(path: PathLike) -> dict[str, Any]:
     Returns
     -------
     manifest : dict
-        As the file was saved with.
+        As it was saved.
 
     Raises
     ------
     ModelFileError
         If it is no model file, or one of a newer format.
     """
-    with audited_file(path), _opened(path) as archive:
-        return _manifest(archive, _entries(archive))
+    with audited_file(path), _open_archive(path) as archive:
+        return _parse_manifest(archive, _check_entries(archive))
 
 
 def unpack(path: PathLike, max_bytes: int = MAX_BYTES) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Read a model file, and check all that can be checked from outside of its members.
+    """Read a model file, and check all that can be checked without parsing its members.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     max_bytes : int, default=MAX_BYTES
-        What the members may take together, in bytes.
+        The largest size of all members together once they are unpacked, in bytes.
 
     Returns
     -------
     manifest : dict
         As from `read_manifest`.
     members : dict of str to bytes
-        The pipeline and the networks, as they were packed.
+        The pipeline and the networks, by name.
 
     Raises
     ------
     ModelFileError
-        At the first thing that is wrong.
+        If any check fails.
     """
-    with audited_file(path), _opened(path) as archive:
-        entries = _entries(archive)
-        manifest = _manifest(archive, entries)
+    with audited_file(path), _open_archive(path) as archive:
+        entries = _check_entries(archive)
+        manifest = _parse_manifest(archive, entries)
         for name in entries:
             if name not in (MANIFEST, PIPELINE) and not _NETWORK.fullmatch(name):
-                raise AuditError(f"its member {name!r} is none that a model file has")
-        members = _contents(archive, entries, max_bytes)
+                raise AuditError(f"its member {name!r} does not belong in a model file")
+        members = _read_members(archive, entries, max_bytes)
         del members[MANIFEST]
         sums = manifest["members"]
         if sums.keys() != members.keys():
-            odd = sorted(sums.keys() ^ members.keys())
-            raise AuditError(f"its manifest and its members disagree about {odd[0]!r}")
+            mismatched = sorted(sums.keys() ^ members.keys())
+            raise AuditError(f"its manifest and its members disagree about {mismatched[0]!r}")
         for name, content in members.items():
-            stated = sums[name].get("sha256") if isinstance(sums[name], dict) else None
-            if stated != hashlib.sha256(content).hexdigest():
+            expected = sums[name].get("sha256") if isinstance(sums[name], dict) else None
+            if expected != hashlib.sha256(content).hexdigest():
                 raise AuditError(
                     f"the SHA-256 of its member {name!r} is not the one in its manifest: it was "
                     "damaged or changed; download it again"
@@ -186,70 +209,71 @@ def unpack(path: PathLike, max_bytes: int = MAX_BYTES) -> tuple[dict[str, Any], 
 
 
 def read_stored(content: bytes, what: str) -> dict[str, bytes]:
-    """Read an archive within a model file, whose members must not be compressed again.
+    """Read an archive inside a model file, whose members must not be compressed again.
 
-    So they are never larger than what was read already.
+    Its members are therefore never larger than the archive itself, which is in memory already.
 
     Parameters
     ----------
     content : bytes
         The archive.
     what : str
-        How it is called in a refusal.
+        Its name in error messages.
 
     Returns
     -------
     members : dict of str to bytes
-        All of them.
+        All members, by name.
 
     Raises
     ------
     AuditError
-        If anything is wrong with it.
+        If it is damaged, or a member is compressed.
     """
-    if not content.startswith(_ZIP):
-        raise AuditError(f"its {what} is damaged: it is no zip archive")
+    if not content.startswith(_ZIP_SIGNATURE):
+        raise AuditError(f"its {what} is damaged: it is not a zip archive")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = _entries(archive)
+            entries = _check_entries(archive)
             for name, entry in entries.items():
                 if entry.compress_type != zipfile.ZIP_STORED:
                     raise AuditError(
-                        f"{name!r} in its {what} is compressed, which skcomic never does"
+                        f"{name!r} in its {what} is compressed; its members must be stored "
+                        "uncompressed"
                     )
-            return _contents(archive, entries, len(content))
-    except _DAMAGE as error:
+            return _read_members(archive, entries, len(content))
+    except _READ_ERRORS as error:
         raise AuditError(f"its {what} is damaged: {error}") from error
 
 
 def read_json(content: bytes, what: str) -> Any:
-    """Parse JSON of a stranger.
+    """Parse JSON from an untrusted file.
 
     Parameters
     ----------
     content : bytes
         UTF-8.
     what : str
-        How it is called in a refusal.
+        Its name in error messages.
 
     Returns
     -------
     value : object
-        What it says.
+        The parsed value.
 
     Raises
     ------
     AuditError
-        If it is no JSON, or nested too deeply.
+        If it is not valid JSON, or nested too deeply.
     """
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise AuditError(f"{what} is no JSON that can be read: {error}") from error
+        raise AuditError(f"{what} is not valid JSON: {error}") from error
 
 
 @contextmanager
-def _opened(path: PathLike) -> Iterator[zipfile.ZipFile]:
+def _open_archive(path: PathLike) -> Iterator[zipfile.ZipFile]:
     path = Path(path)
     try:
         with path.open("rb") as file:
@@ -259,65 +283,74 @@ def _opened(path: PathLike) -> Iterator[zipfile.ZipFile]:
     except FileNotFoundError as error:
         raise AuditError("there is no such file") from error
     except IsADirectoryError as error:
-        raise AuditError("it is a folder; name the file that skcomic.save wrote") from error
+        raise AuditError("it is a folder; give the file that skcomic.save wrote") from error
     except PermissionError as error:
         raise AuditError("there is no permission to read it") from error
-    except _DAMAGE as error:
+    except _READ_ERRORS as error:
         raise AuditError(f"it is damaged: {error}; download it again") from error
 
 
 def _check_signature(file: IO[bytes]) -> None:
     head = file.read(4)
     file.seek(0)
-    if head == _ZIP:
+    if head == _ZIP_SIGNATURE:
         return
     if not head:
         raise AuditError("it is empty")
-    kinds = (kind for start, kind in _OTHER_FILES.items() if head.startswith(start))
+    kinds = (kind for start, kind in _KNOWN_SIGNATURES.items() if head.startswith(start))
     raise AuditError(
-        f"it is no model file but {next(kinds, 'something else')}; skcomic.save makes one"
+        f"it is not a model file but {next(kinds, 'something else')}; skcomic.save writes one"
     )
 
 
-def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """List the members by their names, if these and their kinds are sound."""
+def _check_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the entries by name, once their names, flags and compression are checked."""
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
         name = entry.orig_filename
         if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
-            raise AuditError(f"its member {name!r} would leave the archive")
+            raise AuditError(f"its member {name!r} would be written outside of the archive")
         if name in entries:
-            raise AuditError(f"it has two members of the name {name!r}")
+            raise AuditError(f"it has two members named {name!r}")
         if entry.flag_bits & _ENCRYPTED:
             raise AuditError(f"its member {name!r} is encrypted")
-        if entry.compress_type not in _METHODS:
-            raise AuditError(f"its member {name!r} is compressed in a way that skcomic never does")
+        if entry.compress_type not in _COMPRESSIONS:
+            raise AuditError(f"its member {name!r} uses a compression other than deflate")
         entries[name] = entry
     return entries
 
 
-def _contents(
+def _read_members(
     archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], max_bytes: int
 ) -> dict[str, bytes]:
-    stated = sum(entry.file_size for entry in entries.values())
-    if stated > max_bytes:
+    total = sum(entry.file_size for entry in entries.values())
+    if total > max_bytes:
         raise AuditError(
-            f"its members take {stated:,} bytes once unpacked, more than the limit of "
+            f"its members take {total:,} bytes once unpacked, more than the limit of "
             f"{max_bytes:,}; raise max_bytes if you expect a model of that size"
         )
     contents = {}
     for name, entry in entries.items():
-        with archive.open(entry) as member:  # gives no more than the stated size
+        with archive.open(entry) as member:  # returns no more than the stated size
             contents[name] = member.read(entry.file_size + 1)
         if len(contents[name]) != entry.file_size:
-            raise AuditError(f"its member {name!r} is not as large as the archive states")
+            raise AuditError(f"its member {name!r} does not have the size that the archive states")
     return contents
 
 
-def _manifest(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> dict[str, Any]:
+def _parse_manifest(
+    archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]
+) -> dict[str, Any]:
     if MANIFEST not in entries:
-        raise AuditError(f"it is an archive without {MANIFEST!r}: skcomic.save did not write it")
-    content = _contents(archive, {MANIFEST: entries[MANIFEST]}, _MANIFEST_BYTES)[MANIFEST]
+        raise AuditError(
+            f"it is a zip archive without {MANIFEST!r}: skcomic.save did not write it"
+        )
+    n_bytes = entries[MANIFEST].file_size
+    if n_bytes > _MAX_MANIFEST_BYTES:
+        raise AuditError(
+            f"its manifest takes {n_bytes:,} bytes, more than the limit of {_MAX_MANIFEST_BYTES:,}"
+        )
+    content = _read_members(archive, {MANIFEST: entries[MANIFEST]}, n_bytes)[MANIFEST]
     manifest = read_json(content, "its manifest")
     number = manifest.get("format") if isinstance(manifest, dict) else None
     if type(number) is int and number > FORMAT:
@@ -325,9 +358,11 @@ def _manifest(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> 
             f"it is of format {number}, written by skcomic {manifest.get('skcomic')}; this "
             f"version reads formats up to {FORMAT}: install a newer skcomic"
         )
-    for name, kind in _ENTRIES.items():
+    for name, kind in _REQUIRED_ENTRIES.items():
         if not isinstance(manifest, dict) or type(manifest.get(name)) is not kind:
-            raise AuditError(f"its manifest has no valid {name!r}")
+            raise AuditError(
+                f"its manifest has no valid {name!r}, which skcomic.save always writes"
+            )
     if type(number) is not int or number < 1:
         raise AuditError(f"it is of format {number}, which does not exist")
     return manifest

@@ -1,7 +1,6 @@
 """The card of a model: what it is, what it was trained on, how good it is, and its limits."""
 
 import os
-import pprint
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 from skcomic.images.decoding import PathLike
 from skcomic.models.archive import ModelFileError, read_manifest
 
-_CONFIDENCE = 0.95
+_CONFIDENCE = 0.95  # of the intervals; as they are usually reported
 
-# The entries of `Study.to_dict`: those that the card has a place for, or that it leaves out.
+# The entries of `Study.to_dict`: the card shows them in its sections, or leaves them out.
 _STUDY_ENTRIES = {
     "catalogue", "split", "duplicates", "quarantine", "footprint", "candidates", "chosen_net",
     "sizes", "saving", "chosen_size", "test", "baselines", "settings", "versions",
@@ -21,7 +20,7 @@ _STUDY_ENTRIES = {
 
 
 def render_card(path: PathLike) -> str:
-    """Tell of a model in a file, from what the file says of it; the model is not loaded.
+    """Describe the model in a file by what its manifest says; the model is not loaded.
 
     Parameters
     ----------
@@ -31,12 +30,12 @@ def render_card(path: PathLike) -> str:
     Returns
     -------
     card : str
-        Markdown. What the file does not say is said to be unknown.
+        Markdown. What the file does not say is called unknown.
 
     Raises
     ------
     ModelFileError
-        If it is no model file.
+        If it is not a model file, or its manifest does not describe a model.
 
     Examples
     --------
@@ -64,16 +63,16 @@ def render_card(path: PathLike) -> str:
             *_usage(manifest, path),
             *_other_entries(about),
         ]
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = f"its manifest does not describe a model as skcomic.save does: {error}"
         raise ModelFileError(os.fspath(path), reason) from error
     return "".join(f"{line}\n" for line in lines)
 
 
 def _title(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
-    size = f"_{about['chosen_size']}" if about.get("chosen_size") else ""
+    size = f"_{_entry(about, 'chosen_size')}" if about.get("chosen_size") else ""
     name = _entry(manifest["networks"][0], "name")
-    yield f"# {name}{size}: a classifier of {', '.join(map(_cell, manifest['classes']))}"
+    yield f"# {name}{size}: a classifier of {', '.join(map(_escape, manifest['classes']))}"
 
 
 def _description(manifest: dict[str, Any], path: Path) -> Iterator[str]:
@@ -87,17 +86,17 @@ def _description(manifest: dict[str, Any], path: Path) -> Iterator[str]:
         f"{'' if n_networks == 1 else ' each'}, computing in {_entry(net, 'precision')}."
     )
     yield (
-        f"* File: `{_cell(path.name)}`, {path.stat().st_size:,} bytes, format "
+        f"* File: `{_escape(path.name)}`, {path.stat().st_size:,} bytes, format "
         f"{manifest['format']}, saved {_entry(manifest, 'saved')}."
     )
     if images := manifest["parameters"].get("images"):
-        size = images.get("size", "")
-        shape = f"{size} x {size}" if isinstance(size, int | float) else size
+        size = images["size"]
+        sides = size if isinstance(size, list) else [size, size]  # height and width
+        shape = " x ".join(map(_escape, sides))
         yield f"* It takes image files, and scales each to {shape} grey pixels."
     else:
-        pixels = net.get("pixels", "")
-        yield f"* It takes rows of {pixels} grey pixels in [0, 1], not image files."
-    yield f"* Classes: {', '.join(f'`{_cell(label)}`' for label in manifest['classes'])}."
+        yield f"* It takes rows of {_entry(net, 'pixels')} grey pixels in [0, 1], not image files."
+    yield f"* Classes: {', '.join(f'`{_escape(label)}`' for label in manifest['classes'])}."
 
 
 def _training(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
@@ -107,36 +106,36 @@ def _training(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
         yield from _training_images(about)
     else:
         yield "* Not known: the file does not say on which images."
-    yield f"* {net.get('epochs', '')} epochs, {net['cpu_seconds']:.1f} s of CPU time."
+    yield f"* {_entry(net, 'epochs')} epochs, {net['cpu_seconds']:.1f} s of CPU time."
     if settings := about.get("settings"):
         yield (
             f"* Seed {_entry(settings, 'random_state')}; batches of "
             f"{_entry(settings, 'final_batch_size')}."
         )
     versions = manifest["versions"].items()
-    libraries = ", ".join(f"{_cell(name)} {_cell(number)}" for name, number in versions)
+    libraries = ", ".join(f"{_escape(name)} {_escape(number)}" for name, number in versions)
     yield f"* With {libraries}, skcomic {_entry(manifest, 'skcomic')}."
 
 
 def _training_images(about: dict[str, Any]) -> Iterator[str]:
     catalogue, split = about["catalogue"], about["split"]
     yield (
-        f"* {catalogue.get('images', '')} images of {catalogue.get('labels', '')} classes, "
-        f"{catalogue.get('pairs', '')} pairs of which none was divided: "
-        f"{split.get('train', '')} for training and {split.get('validation', '')} for validation "
-        "(the net and the size of its images were chosen by these, then it was trained once more "
-        f"on both), {split.get('test', '')} for the test."
+        f"* {_entry(catalogue, 'images')} images of {_entry(catalogue, 'labels')} classes, "
+        f"{_entry(catalogue, 'pairs')} pairs none of which was split: "
+        f"{_entry(split, 'train')} for training and {_entry(split, 'validation')} for validation "
+        "(they chose the net and the size of its images, and it was then trained again on both), "
+        f"{_entry(split, 'test')} for the test."
     )
     if duplicates := about.get("duplicates"):
-        near = duplicates.get("near", "")
-        if near is None:
-            near = "not looked for, the pixels being too few"
+        near = _entry(duplicates, "near")
+        if "near" in duplicates and duplicates["near"] is None:
+            near = "not searched for, since the images are too small"
         yield (
-            f"* Copies among them: {duplicates.get('exact', '')}; images that look the same as "
+            f"* Copies among them: {_entry(duplicates, 'exact')}; images that look the same as "
             f"others: {near}. They stayed on one side of the split."
         )
     if quarantine := about.get("quarantine"):
-        yield f"* Left out, since they could not be read: {len(quarantine)} images."
+        yield f"* Left out because they could not be read: {len(quarantine)} images."
 
 
 def _quality(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
@@ -144,7 +143,7 @@ def _quality(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
     yield from ("", "## How good it is", "")
     if not test:
         yield (
-            "Not known: the file does not report a test. Try it on images of your own that it "
+            "Not known: the file describes no test. Try the model on images of your own that it "
             "was not trained on."
         )
         return
@@ -152,31 +151,31 @@ def _quality(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
     class_of_scores = (
         ""
         if positive is None
-        else f" (precision, recall and F-score are of the class `{_cell(positive)}`)"
+        else f" (precision, recall and F-score are of the class `{_escape(positive)}`)"
     )
-    n_images = test.get("n", "")
+    n_images = _entry(test, "n")
     yield f"On {n_images} images that nothing was tuned on{class_of_scores}:"
     yield ""
     interval = f"its {100 * _CONFIDENCE:.0f} % interval"
     yield _row("classifier", "precision", "recall", "F-score", "accuracy", interval)
     yield "|" + "---|" * 6
     yield from map(_scores, [test, *(about.get("baselines") or [])])
-    yield ""
     if confusion := test.get("confusion"):
+        yield ""
         yield (
-            f"The interval is Wilson's, for {n_images} images that are independent of one "
-            "another. The two images of a pair are not quite: in truth it is rather wider."
+            f"The interval is Wilson's, for {n_images} independent images. The two images of a "
+            "pair are not quite independent, so the true interval is somewhat wider."
         )
         yield ""
-        labels = [_cell(label) for label in manifest["classes"]]
-        yield _row("truth \\ answer", *labels)
+        labels = [_escape(label) for label in manifest["classes"]]
+        yield _row("true \\ predicted", *labels)
         yield "|---|" + "---|" * len(labels)
         for label, counts in zip(labels, confusion, strict=True):
-            yield _row(label, *counts)
+            yield _row(label, *map(_escape, counts))
 
 
 def _scores(test: dict[str, Any]) -> str:
-    """Write the row of one classifier."""
+    """Format the row of one classifier."""
     accuracy = interval = "not known"
     confusion = test.get("confusion")
     if confusion is not None:
@@ -196,34 +195,34 @@ def _wilson_interval(n_right: int, n: int) -> tuple[float, float]:
 
 
 def _limits(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
-    unknown = "" if about.get("catalogue") else ", whatever these were"
+    unknown = "" if about.get("catalogue") else ", which are not known"
     takes_images = manifest["parameters"].get("images")
-    squeezed = ", the whole image squeezed to its size whatever its proportions"
+    squeezed = ", and the whole image is scaled to its size without keeping the proportions"
     calibrated = "calibrated" if "Calibrated" in manifest["model"] else "not calibrated"
     yield from ("", "## Its limits", "")
     yield (
-        "* It knows its classes and nothing else: an image of anything else gets one of them, "
-        "often with a high probability."
+        "* It knows only its classes: an image of anything else is assigned to one of them, often "
+        "with a high probability."
     )
     yield (
-        f"* It is for images like those that it was trained on{unknown}; of others nothing was "
-        "measured."
+        f"* It is for images like those that it was trained on{unknown}; nothing was measured on "
+        "others."
     )
-    yield f"* It sees grey pixels alone{squeezed if takes_images else ''}."
+    yield f"* It sees only grey pixels{squeezed if takes_images else ''}."
     if about.get("test"):
-        yield "* The figures are of one split and one seed."
+        yield "* The scores are those of one split and one seed."
     yield f"* Probabilities were {calibrated}."
 
 
 def _usage(manifest: dict[str, Any], path: Path) -> Iterator[str]:
     yield from ("", "## How to use it", "")
     if manifest["parameters"].get("images"):
-        yield from ("On the command line, with a CSV of answers:", "", "```")
-        yield f"skcomic predict {shlex.quote(path.name)} FOLDER --out answers.csv"
+        yield from ("On the command line, with a CSV file of predictions:", "", "```")
+        yield f"skcomic predict {shlex.quote(path.name)} FOLDER --out predictions.csv"
         yield from ("```", "")
     yield from ("In Python:", "", "```python")
-    yield f"model = skcomic.load({pprint.pformat(path.name)})"
-    yield from ("```", "", "Loading the file runs nothing that is in it.")
+    yield f"model = skcomic.load({path.name!r})"
+    yield from ("```", "", "Loading the file runs no code in it.")
 
 
 def _other_entries(about: dict[str, Any]) -> Iterator[str]:
@@ -231,19 +230,19 @@ def _other_entries(about: dict[str, Any]) -> Iterator[str]:
     if others:
         yield from ("", "## Further information", "")
     for key, value in others.items():
-        yield f"* {_cell(key)}: {_cell(value)}"
+        yield f"* {_escape(key)}: {_escape(value)}"
 
 
 def _entry(mapping: dict[str, Any], key: str) -> str:
-    return _cell(mapping.get(key, ""))
+    return _escape(mapping.get(key, "unknown"))
 
 
-def _row(*cells: Any) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
-def _cell(value: Any) -> str:
-    """Write something of a file into Markdown such that it stays within its place."""
+def _escape(value: Any) -> str:
+    """Format a value of a manifest as Markdown text on one line, without markup."""
     text = str(value).replace("\\", "\\\\")
     for mark in "|`<>[]*#":
         text = text.replace(mark, f"\\{mark}")

@@ -1,13 +1,11 @@
-"""The names of skcomic's classes in files: they stay when the modules of the classes move."""
+"""The names of skcomic's classes in files, which stay the same when their modules move."""
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from skcomic._estimator import public_name
-from skcomic.models.archive import AuditError, read_json, read_stored
+from skcomic.models.archive import AuditError, read_json, read_stored, zip_members
 
 SCHEMA = "schema.json"
 
@@ -21,7 +19,7 @@ OWN_CLASSES = (
     "skcomic.images.vectorizer.ImageVectorizer",
 )
 
-# What files of format 1 call them by: the modules of that time.
+# Their names in files of format 1: the modules of that time.
 _FORMAT_1 = (
     "skcomic.classifier.ConvNetClassifier",
     "skcomic.halving.BalancedHalvingSearchCV",
@@ -32,28 +30,30 @@ _FORMAT_1 = (
 )
 
 _TO_PUBLIC = {name: public_name(name) for name in OWN_CLASSES}
-_OF_PUBLIC = {public: name for name, public in _TO_PUBLIC.items()}
-_OF_FILE = _OF_PUBLIC | {former: _OF_PUBLIC[public_name(former)] for former in _FORMAT_1}
+_FROM_PUBLIC = {public: name for name, public in _TO_PUBLIC.items()}
+_FROM_FILE = _FROM_PUBLIC | {
+    old_name: _FROM_PUBLIC[public_name(old_name)] for old_name in _FORMAT_1
+}
 
 
 def with_public_names(pipeline: bytes) -> bytes:
-    """Call the classes of skcomic by their public names.
+    """Rename the classes of skcomic to their public names.
 
     Parameters
     ----------
     pipeline : bytes
-        What skops wrote.
+        As skops writes it.
 
     Returns
     -------
     pipeline : bytes
-        The same with other names.
+        The same pipeline with the new names.
     """
-    return _renamed(pipeline, _TO_PUBLIC)
+    return _rename_classes(pipeline, _TO_PUBLIC)
 
 
 def with_current_modules(pipeline: bytes) -> bytes:
-    """Call the classes of skcomic by the modules that they are in now.
+    """Rename the classes of skcomic to the modules that they are in now.
 
     Parameters
     ----------
@@ -63,44 +63,43 @@ def with_current_modules(pipeline: bytes) -> bytes:
     Returns
     -------
     pipeline : bytes
-        The same with other names.
+        The same pipeline with the new names.
 
     Raises
     ------
     AuditError
-        If it cannot be read, or names a class of skcomic that a model file never holds.
+        If it cannot be read, or names a class of skcomic that is not allowed in a model file.
     """
-    return _renamed(pipeline, _OF_FILE)
+    return _rename_classes(pipeline, _FROM_FILE)
 
 
-def _renamed(pipeline: bytes, names: Mapping[str, str]) -> bytes:
+def _rename_classes(pipeline: bytes, names: Mapping[str, str]) -> bytes:
     members = read_stored(pipeline, "pipeline")
     if SCHEMA not in members:
-        return pipeline  # which the audit refuses
+        return pipeline  # the audit rejects it
     schema = read_json(members[SCHEMA], "the schema of its pipeline")
-    for node in _nodes(schema):
+    for node in _iter_nodes(schema):
         module, cls = node.get("__module__"), node.get("__class__")
         if isinstance(module, str) and module.partition(".")[0] == "skcomic":
             if (name := names.get(f"{module}.{cls}")) is None:
-                raise AuditError(f"it holds {module}.{cls}, which a model file must not hold")
+                raise AuditError(
+                    f"it holds {module}.{cls}; of skcomic's classes, a model file may hold only "
+                    f"{', '.join(sorted(_FROM_PUBLIC))}"
+                )
             node["__module__"], _, node["__class__"] = name.rpartition(".")
     try:
         members[SCHEMA] = json.dumps(schema).encode()
     except RecursionError as error:
-        raise AuditError("the schema of its pipeline is nested too deeply") from error
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:  # not compressed, as skops does
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
+        raise AuditError("the schema of its pipeline is nested too deeply to be read") from error
+    return zip_members(members)
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    waiting = [tree]
-    while waiting:
-        part = waiting.pop()
+def _iter_nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    stack = [tree]
+    while stack:
+        part = stack.pop()
         if isinstance(part, dict):
             yield part
-            waiting += part.values()
+            stack += part.values()
         elif isinstance(part, list):
-            waiting += part
+            stack += part

@@ -1,6 +1,6 @@
-"""What a network of a model file may hold: checked before Keras reads any of it.
+"""The check of the networks of a model file, before Keras reads any of them.
 
-Keras' own `safe_mode` has been got round before; it is not relied on.
+Keras' own `safe_mode` has been bypassed before (CVE-2025-1550), so the check does not rely on it.
 """
 
 import io
@@ -12,7 +12,7 @@ from skcomic.models.archive import AuditError, read_json, read_stored
 
 _NETWORK_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
-# Layers of `build_convnet`: what of their configuration is as it always is.
+# The layers of `build_convnet`, and the entries of their configuration that are always the same.
 _CONVOLUTION = {
     "strides": [1, 1], "padding": "valid", "dilation_rate": [1, 1], "groups": 1,
     "data_format": "channels_last", "use_bias": True,
@@ -37,19 +37,26 @@ _MODULES = {
     "GlorotUniform": "keras.initializers",
     "Zeros": "keras.initializers",
 } | dict.fromkeys(_LAYERS, "keras.layers")
-_WORDS = {
+_STRINGS = {
     "float32", "mixed_bfloat16", "bfloat16", "linear", "relu", "sigmoid", "softmax", "valid",
     "channels_last",
 }  # fmt: skip
-_NAME = re.compile(r"[a-z0-9_]{1,64}")
-_PARTS = {
+_NAME = re.compile(r"[a-z0-9_]{1,64}")  # Keras names layers such as max_pooling2d_1
+# Keras keeps an array at layers/NAME/vars/NUMBER (depth 3), and for each layer with weights two
+# groups and two arrays: 38 items in a net with four convolutions. Hard links can make a loop.
+_MAX_DEPTH = 8
+_MAX_ITEMS = 10_000
+# The longest side of a layer's output. Python does not print integers of more than 4,300 digits,
+# and the messages below print products of such lengths.
+_MAX_LENGTH = 2**31 - 1
+_KEYS = {
     "module", "class_name", "config", "registered_name", "build_config", "compile_config",
     "shared_object_id",
 }  # fmt: skip
 
 
 def audit_network(content: bytes) -> None:
-    """Refuse a Keras file that is not of such a network as `build_convnet` makes.
+    """Reject a Keras file that does not hold a network like those of `build_convnet`.
 
     Parameters
     ----------
@@ -59,39 +66,48 @@ def audit_network(content: bytes) -> None:
     Raises
     ------
     AuditError
-        It names what is not allowed.
+        If it holds anything else; the message says what and where.
     """
     members = read_stored(content, "network")
     if members.keys() != _NETWORK_MEMBERS:
-        odd = sorted(members.keys() ^ _NETWORK_MEMBERS)
-        raise AuditError(f"its network has other members than Keras writes for one: {odd[0]!r}")
+        name = min(members.keys() ^ _NETWORK_MEMBERS)
+        raise AuditError(
+            f"its network {'has' if name in members else 'lacks'} the member {name!r}; it must "
+            f"have {', '.join(sorted(_NETWORK_MEMBERS))}"
+        )
     config = read_json(members["config.json"], "the configuration of its network")
     try:
         _check_config(config, "the network")
         if config["class_name"] != "Sequential":
-            raise AuditError(f"its network is a {config['class_name']}, no Sequential")
+            raise AuditError(
+                f"its network is a {config['class_name']}; only a Sequential is allowed"
+            )
         n_weights = _count_weights(config["config"]["layers"])
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise AuditError("the configuration of its network is not as Keras writes it") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise AuditError(
+            f"the configuration of its network is not as Keras writes it ({reason})"
+        ) from error
     try:
         n_values = _count_values(members["model.weights.h5"])
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise AuditError(
-            f"the weights of its network are no HDF5 file that can be read: {error}"
+            f"the weights of its network cannot be read as an HDF5 file: {error}"
         ) from error
     if n_values != n_weights:
         raise AuditError(
-            f"its network has {n_weights:,} weights, but {n_values:,} values are kept"
+            f"the layers of its network have {n_weights:,} weights, but its file holds "
+            f"{n_values:,} values"
         )
 
 
 def _check_config(value: Any, where: str) -> None:
-    """Look through a configuration for anything but plain values and the classes above."""
+    """Check that a configuration holds only plain values and the classes above."""
     if isinstance(value, dict):
         if "class_name" in value:
             _check_class(value, where)
         elif "module" in value or "registered_name" in value:
-            raise AuditError(f"{where} holds an object without a class")
+            raise AuditError(f"{where} holds an object without a class_name, which Keras writes")
         for key, part in value.items():
             if key in ("module", "class_name", "registered_name"):
                 continue
@@ -102,8 +118,10 @@ def _check_config(value: Any, where: str) -> None:
         for part in value:
             _check_config(part, where)
     elif isinstance(value, str):
-        if value not in _WORDS:
-            raise AuditError(f"{where} is {value!r}, which no network of skcomic has")
+        if value not in _STRINGS:
+            raise AuditError(
+                f"{where} is {value!r}; only {', '.join(sorted(_STRINGS))} are allowed"
+            )
     elif not isinstance(value, int | float | None):
         raise TypeError(value)
 
@@ -111,27 +129,35 @@ def _check_config(value: Any, where: str) -> None:
 def _check_class(value: dict[str, Any], where: str) -> None:
     name, module, registered = value["class_name"], value.get("module"), value["registered_name"]
     if name in ("Lambda", "__lambda__"):
-        raise AuditError(f"{where} holds a Lambda layer, which runs code of the file's author")
+        raise AuditError(
+            f"{where} holds a Lambda layer, which runs code of the file's author; only the layers "
+            "of build_convnet are allowed"
+        )
     if registered is not None or (name in _MODULES and module != _MODULES[name]):
         raise AuditError(
             f"{where} holds a custom object, {module}.{name} ({registered}): only the layers of "
-            "build_convnet are loaded"
+            "build_convnet are allowed"
         )
     if name not in _MODULES:
-        raise AuditError(f"{where} holds a {module}.{name}, which build_convnet never makes")
+        raise AuditError(
+            f"{where} holds a {module}.{name}; only the layers of build_convnet are allowed"
+        )
     if value.get("compile_config"):
-        raise AuditError(f"{where} has settings of training, compile_config: skcomic has its own")
-    if extra := value.keys() - _PARTS:
-        raise AuditError(f"{where} has a part {sorted(extra)[0]!r}, which skcomic never saves")
-    for key, usual in _LAYERS.get(name, {}).items():
-        if value["config"][key] != usual:
+        raise AuditError(
+            f"{where} has settings of training (compile_config); a network is saved without them"
+        )
+    if extra := value.keys() - _KEYS:
+        raise AuditError(f"{where} has the entry {min(extra)!r}, which Keras does not write")
+    for key, expected in _LAYERS.get(name, {}).items():
+        if value["config"][key] != expected:
             raise AuditError(
-                f"{where} has a {name} with {key}={value['config'][key]}, not {usual}"
+                f"{where} has a {name} with {key}={value['config'][key]}; only {expected} is "
+                "allowed"
             )
 
 
 def _count_weights(layers: list[dict[str, Any]]) -> int:
-    """Follow the shape of an image through the layers, and count the weights that they need."""
+    """Compute the shape of each layer's output, and count the weights of all layers."""
     n_weights = 0
     shape: list[int] = []
     for layer in layers:
@@ -140,7 +166,10 @@ def _count_weights(layers: list[dict[str, Any]]) -> int:
             shape = config["batch_shape"][1:]
         elif name == "Reshape":
             if math.prod(shape) != math.prod(config["target_shape"]):
-                raise AuditError(f"its network reshapes {shape} to {config['target_shape']}")
+                raise AuditError(
+                    f"its network reshapes {shape} to {config['target_shape']}; both must have "
+                    "the same number of values"
+                )
             shape = config["target_shape"]
         elif name == "ZeroPadding1D":
             shape = [shape[0] + sum(config["padding"]), *shape[1:]]
@@ -158,31 +187,42 @@ def _count_weights(layers: list[dict[str, Any]]) -> int:
         elif name in _LAYERS:  # pooling
             shape = [shape[0] // 2, shape[1] // 2, shape[2]]
         else:
-            raise AuditError(f"its network has a layer that is a {name}")
-        if not all(type(length) is int and length > 0 for length in shape):
-            raise AuditError(f"its network has a {name} that gives the shape {shape}")
+            raise AuditError(
+                f"its network has a layer {name}; only {', '.join(_LAYERS)} are allowed"
+            )
+        if not all(type(length) is int and 0 < length <= _MAX_LENGTH for length in shape):
+            raise AuditError(
+                f"its network has a layer {name} with output of shape {shape}; only "
+                f"integers from 1 to {_MAX_LENGTH:,} are allowed"
+            )
     return n_weights
 
 
 def _count_values(content: bytes) -> int:
-    """Count the numbers in an HDF5 file that holds nothing else."""
+    """Count the numbers in an HDF5 file, which must hold nothing else."""
     import h5py
 
     n_values = 0
     with h5py.File(io.BytesIO(content), "r") as file:
-        waiting: list[tuple[Any, int]] = [(file, 0)]
-        n_seen = 0
-        while waiting:
-            group, depth = waiting.pop()
+        stack: list[tuple[Any, int]] = [(file, 0)]
+        n_items = 0
+        while stack:
+            group, depth = stack.pop()
             for name in group:
-                n_seen += 1
-                if depth > 8 or n_seen > 10_000:
-                    raise AuditError("the weights of its network are nested without end")
+                n_items += 1
+                if depth > _MAX_DEPTH or n_items > _MAX_ITEMS:
+                    raise AuditError(
+                        "the weights of its network are nested too deeply or too many; only "
+                        f"{_MAX_DEPTH} levels and {_MAX_ITEMS:,} items are allowed"
+                    )
                 if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise AuditError(f"the weights of its network have a link, {name!r}")
+                    raise AuditError(
+                        f"the weights of its network have a link, {name!r}; only groups and "
+                        "arrays are allowed"
+                    )
                 item = group[name]
                 if isinstance(item, h5py.Group):
-                    waiting.append((item, depth + 1))
+                    stack.append((item, depth + 1))
                 else:
                     n_values += _check_dataset(item, name)
     return n_values
@@ -192,12 +232,24 @@ def _check_dataset(item: Any, name: str) -> int:
     import h5py
 
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu":
-        raise AuditError(f"the weights of its network hold {name!r}, which is no array of numbers")
-    plan = item.id.get_create_plist()
-    if item.is_virtual or plan.get_external_count():
-        raise AuditError(f"the weights of its network take {name!r} from another file")
-    if plan.get_layout() == h5py.h5d.CHUNKED or plan.get_nfilters():
-        raise AuditError(f"the weights of its network hold {name!r} compressed or in chunks")
-    if item.shape is None or item.id.get_storage_size() != item.nbytes:
-        raise AuditError(f"the weights of its network state a larger {name!r} than they hold")
+        raise AuditError(
+            f"the weights of its network hold {name!r}; only arrays of numbers are allowed"
+        )
+    properties = item.id.get_create_plist()
+    if item.is_virtual or properties.get_external_count():
+        raise AuditError(
+            f"the weights of its network take {name!r} from another file; every array must be in "
+            "the model file itself"
+        )
+    if properties.get_layout() == h5py.h5d.CHUNKED or properties.get_nfilters():
+        raise AuditError(
+            f"the weights of its network hold {name!r} compressed or in chunks; only contiguous, "
+            "uncompressed arrays are allowed"
+        )
+    n_bytes = item.id.get_storage_size()
+    if item.shape is None or n_bytes != item.nbytes:
+        raise AuditError(
+            f"the weights of its network hold {n_bytes:,} bytes of {name!r}, which is not what "
+            f"its shape {item.shape} and type {item.dtype} require"
+        )
     return int(item.size)

@@ -1,4 +1,4 @@
-"""Models in files: written whole, and read without running anything that is in them."""
+"""Fitted models saved to files and loaded from them, without running code of a file."""
 
 import copy
 import inspect
@@ -37,14 +37,14 @@ from skcomic.nets.network_files import (
 )
 
 _LIBRARIES = ("scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pillow", "skops")
-_PLAIN = (str, int, float, bool, type(None))
+_PLAIN_TYPES = (str, int, float, bool, type(None))
 
 
 def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> None:
-    """Write a fitted model into one file that holds no pickle.
+    """Save a fitted model in one file that holds no pickle.
 
-    The file is a zip archive: ``manifest.json``, which describes the model and has the SHA-256 of
-    every other member, the pipeline as skops writes it, and each network as a ``.keras`` file.
+    The file is a zip archive of ``manifest.json``, which describes the model and has the SHA-256
+    of every other member, the pipeline as skops writes it, and each network as a ``.keras`` file.
 
     Parameters
     ----------
@@ -52,32 +52,34 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
         A fitted `ConvNetClassifier`, a pipeline with one, or a search, `CalibratedClassifierCV`,
         `TunedThresholdClassifierCV` or `FixedThresholdClassifier` around either.
     path : str or path-like
-        The file, by custom named ``*.skcomic``; a former one is replaced once the new one is
+        The file, usually named ``*.skcomic``. An existing file is replaced once the new one is
         complete.
     about : dict, default=None
-        What ``skcomic card`` says about the model, as plain data: ``Study.to_dict()``, or any of
-        its entries, or others.
+        What else ``skcomic card`` reports about the model, as plain data: ``Study.to_dict()``,
+        some of its entries, or others.
 
     Raises
     ------
     NotFittedError
         If the model is not fitted.
     TypeError
-        If the model holds something that a file cannot: it is named. Nothing is written.
+        If the model holds an object that cannot be saved; the message names it, and nothing is
+        written.
     ValueError
-        If `about` is not plain data.
+        If `about` is not plain data, or takes more than 16 MiB as JSON.
     OSError
-        If the file cannot be written, or a temporary one; a former one is still there.
+        If the file or a temporary one cannot be written; an existing file is not changed.
 
     See Also
     --------
-    load : Reads it.
+    load : Loads the model.
 
     Notes
     -----
-    Left out are what belongs to one machine or is code: the `cache` of an `ImageVectorizer`, the
-    `memory` of a pipeline, folders of checkpoints, Keras' and scikit-learn's callbacks. The state
-    of the optimizer is kept, so that `partial_fit` and `warm_start` continue as they would have.
+    Parameters that belong to one machine or are code are not saved: the `cache` of an
+    `ImageVectorizer`, the `memory` of a pipeline, folders of checkpoints, Keras' and
+    scikit-learn's callbacks. The state of the optimizer is saved, so `partial_fit` and
+    `warm_start` train a loaded model exactly as they would train the original.
 
     Examples
     --------
@@ -96,11 +98,11 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
 
     name = type(model).__name__
     check_is_fitted(model)
-    networks = [part for part in parts_of(model) if is_network(part)]
-    nets = [part for part in parts_of(model) if is_fitted_classifier(part)]
+    networks = [part for part in iter_parts(model) if is_network(part)]
+    nets = [part for part in iter_parts(model) if is_fitted_classifier(part)]
     if not networks:
         raise TypeError(
-            f"cannot save this {name}: it has no trained ConvNetClassifier in it"
+            f"cannot save this {name}: it has no trained ConvNetClassifier"
             + (" (it was searched with refit=False)" if hasattr(model, "cv_results_") else "")
         )
     manifest = {
@@ -112,53 +114,49 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
         **_describe(model, nets),
         "about": about or {},
     }
-    members = {PIPELINE: _dump(model, networks)}
+    members = {PIPELINE: _dump_pipeline(model, networks)}
     for number, network in enumerate(networks):
-        members[_member(number)] = network_to_bytes(network)
+        members[_network_member(number)] = network_to_bytes(network)
     try:
         audit_pipeline(members[PIPELINE])
         members[PIPELINE] = with_public_names(members[PIPELINE])
         for number in range(len(networks)):
-            audit_network(members[_member(number)])
-    except AuditError as refusal:
-        raise TypeError(f"cannot save this {name}: {refusal}") from refusal
-    try:
-        content = pack(manifest, members)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"about must be plain data that JSON can hold: {error}") from error
-    write_file(Path(path), content)
+            audit_network(members[_network_member(number)])
+    except AuditError as error:
+        raise TypeError(f"cannot save this {name}: {error}") from error
+    write_file(Path(path), pack(manifest, members))
 
 
 def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
-    """Read a model that `save` wrote, without running anything that is in the file.
+    """Load a model that `save` wrote; no code in the file is run.
 
-    All of the file is checked before any object is made of it. It may hold data, skcomic's
-    own classes, those of scikit-learn around them, and networks of the layers that
-    `build_convnet` takes; there is no way to allow more. The checksums in the manifest detect a
-    damaged file; they do not prove who wrote it.
+    The whole file is checked before any object is created from it. It may hold data, skcomic's own
+    classes, those of scikit-learn around them, and networks of the layers that `build_convnet`
+    uses; there is no option to allow more. The checksums in the manifest detect a damaged file,
+    but do not prove who wrote it.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     max_bytes : int, default=2**30
-        What its members may take together once they are unpacked, in bytes.
+        The largest size of its members together once they are unpacked, in bytes.
 
     Returns
     -------
     model : estimator
-        As it was saved. On the same machine, with the same versions and number of threads,
-        `predict_proba` gives the very same values.
+        As it was saved. On the same machine, with the same versions of the libraries and the
+        same number of threads, `predict_proba` returns exactly the same values.
 
     Raises
     ------
     ModelFileError
-        If it is no model file, a damaged one, one of a newer format, or one that holds anything
-        else than a model file may.
+        If it is not a model file, is damaged, has a newer format, or holds anything that is not
+        allowed in a model file.
 
     See Also
     --------
-    save : Writes it, and shows an example.
+    save : Saves a model; it has an example of both.
     predict_files : Classifies image files with the model.
 
     Examples
@@ -179,24 +177,25 @@ def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
             return _construct(pipeline, members)
         except (AuditError, MemoryError, OSError):
             raise
-        except Exception as error:  # of skops, Keras or scikit-learn, which promise no kind
+        except Exception as error:  # skops, Keras and scikit-learn document none
             reason = f"{type(error).__name__}: {error}"
-            raise AuditError(f"its parts cannot be put together ({reason})") from error
+            raise AuditError(f"its model cannot be created from its parts ({reason})") from error
 
 
 def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
-    # Its import searches all imported modules: it comes before TensorFlow's, which are thousands.
+    # Imported before TensorFlow: skops searches all modules imported so far, and TensorFlow has
+    # thousands.
     import skops.io
 
     model = skops.io.loads(pipeline, trusted=list(ALLOWED))
     if not hasattr(model, "predict"):
-        raise AuditError(f"it holds a {type(model).__name__}, which is no classifier")
+        raise AuditError(f"it holds a {type(model).__name__}, which is not a classifier")
     networks = {name: network_from_bytes(content) for name, content in members.items()}
     used = set()
-    for part in list(parts_of(model)):
-        _prepare_part(part)
+    for part in list(iter_parts(model)):
+        _reset_part(part)
         if is_fitted_classifier(part):
-            name = _member(part.model_["network"])
+            name = _network_member(part.model_["network"])
             if name not in networks:
                 raise AuditError(f"it has no member {name!r}")
             used.add(name)
@@ -205,53 +204,55 @@ def _construct(pipeline: bytes, members: dict[str, bytes]) -> Any:
             except ValueError as error:
                 raise AuditError(str(error)) from error
     if unused := networks.keys() - used:
-        raise AuditError(f"nothing in it belongs to its member {sorted(unused)[0]!r}")
+        raise AuditError(
+            f"no classifier in it has the network of its member {sorted(unused)[0]!r}"
+        )
     return model
 
 
-def _member(number: int) -> str:
+def _network_member(number: int) -> str:
     return f"networks/{number:d}.keras"
 
 
-def _dump(model: Any, networks: list[Any]) -> bytes:
-    """Save all but the networks, whose places are taken by their numbers."""
+def _dump_pipeline(model: Any, networks: list[Any]) -> bytes:
+    """Save the model with each network replaced by its number and its optimizer's values."""
     import skops.io
 
-    places = {
+    placeholders = {
         id(network): {"network": number, "optimizer": optimizer_values(network)}
         for number, network in enumerate(networks)
     }
     try:
-        without = copy.deepcopy(model, places)
-        for part in list(parts_of(without)):
-            _prepare_part(part)
-        return skops.io.dumps(without)
-    except Exception as error:  # what cannot be copied or saved raises nearly anything
+        stripped = copy.deepcopy(model, placeholders)
+        for part in list(iter_parts(stripped)):
+            _reset_part(part)
+        return skops.io.dumps(stripped)
+    except Exception as error:  # copying or saving an object can raise any exception
         raise TypeError(f"cannot save this {type(model).__name__}: {error}") from error
 
 
-def parts_of(model: Any) -> Iterator[Any]:
-    """Go through all that a model holds, each thing once."""
-    seen: dict[int, Any] = {}  # with the things, or another might get a number that was seen
-    waiting = [model]
-    while waiting:
-        part = waiting.pop()
-        if id(part) in seen or isinstance(part, (*_PLAIN, type)):
+def iter_parts(model: Any) -> Iterator[Any]:
+    """Iterate over all objects that a model consists of, each once."""
+    seen: dict[int, Any] = {}  # holds the objects, so that their ids are not used again
+    stack = [model]
+    while stack:
+        part = stack.pop()
+        if id(part) in seen or isinstance(part, (*_PLAIN_TYPES, type)):
             continue
         seen[id(part)] = part
         yield part
         if isinstance(part, dict):
-            waiting += part.values()
+            stack += part.values()
         elif isinstance(part, list | tuple | set):
-            waiting += part
+            stack += part
         elif isinstance(part, np.ndarray):
-            waiting += part.ravel().tolist() if part.dtype == object else []
+            stack += part.ravel().tolist() if part.dtype == object else []
         elif type(part).__module__.partition(".")[0] in ("skcomic", "sklearn"):
-            waiting += getattr(part, "__dict__", {}).values()
+            stack += getattr(part, "__dict__", {}).values()
 
 
-def _prepare_part(part: Any) -> None:
-    """Leave out what is of another machine, and give later parameters their defaults."""
+def _reset_part(part: Any) -> None:
+    """Clear the parameters of one machine, and set new parameters to their defaults."""
     attributes = getattr(part, "__dict__", {})
     if not hasattr(part, "get_params"):
         return
@@ -265,10 +266,10 @@ def _prepare_part(part: Any) -> None:
 def _describe(model: Any, nets: list[Any]) -> dict[str, Any]:
     from skcomic.images.vectorizer import ImageVectorizer
 
-    vectorizers = [part for part in parts_of(model) if isinstance(part, ImageVectorizer)]
+    vectorizers = [part for part in iter_parts(model) if isinstance(part, ImageVectorizer)]
     chosen = [("net", nets[0]), *(("images", part) for part in vectorizers[:1])]
     return {
-        "classes": [_plain(label) for label in model.classes_.tolist()],
+        "classes": [_to_plain(label) for label in model.classes_.tolist()],
         "networks": [
             {
                 "name": net.net_name,
@@ -281,15 +282,15 @@ def _describe(model: Any, nets: list[Any]) -> dict[str, Any]:
             for net in nets
         ],
         "parameters": {
-            of: {key: _plain(value) for key, value in part.get_params(deep=False).items()}
-            for of, part in chosen
+            role: {key: _to_plain(value) for key, value in part.get_params(deep=False).items()}
+            for role, part in chosen
         },
     }
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if type(value) in _PLAIN else repr(value)
+        return [_to_plain(item) for item in value]
+    return value if type(value) in _PLAIN_TYPES else repr(value)

@@ -1,7 +1,7 @@
-"""What the pipeline of a model file may hold: checked before skops reads any of it.
+"""The check of the pipeline of a model file, before skops reads any of it.
 
-These are lists of what is allowed, by exact names. Whatever is not on them is refused, so that a
-file can hold data and the classes below, and nothing that runs.
+The lists below name exactly what is allowed, and all else is rejected: so a file can hold data and
+instances of the classes below, but no code.
 """
 
 import io
@@ -17,7 +17,7 @@ from skcomic.models.names import OWN_CLASSES, SCHEMA
 
 _ARRAY = re.compile(r"\d+\.npy")
 
-# Classes whose instances are made by setting their attributes.
+# Classes whose instances skops makes by setting their attributes.
 _OBJECTS = {
     *OWN_CLASSES,
     "sklearn.calibration.CalibratedClassifierCV",
@@ -71,18 +71,18 @@ _KEY_TYPES = _SCALARS - {"numpy.bool", "numpy.bool_"} | {
 }
 _BIT_GENERATORS = {"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"}
 
-#: All names that skops is given as trusted, in addition to plain values.
+#: All names that skops is allowed to load, in addition to plain values.
 ALLOWED = sorted(_OBJECTS | _METRICS | _KEY_TYPES)
 
-# Files of other protocols of skops are read by other rules than those that are checked here.
+# skops reads files of its other protocols by other rules than those checked here.
 _PROTOCOL = 2
 _KEYS = {
     "__class__", "__module__", "__loader__", "__id__", "content", "key_types", "is_json", "type",
     "shape", "file", "protocol", "_skops_version",
 }  # fmt: skip
 
-# What each kind of node of skops may be of. Other kinds (methods, partials, operators, what
-# __reduce__ gives) are refused: they call things.
+# The classes that each kind of node of skops may have. Other kinds (methods, partials, operators,
+# the results of __reduce__) are rejected, since loading them calls functions.
 _NODES = {
     "DictNode": {"builtins.dict"},
     "FunctionNode": _METRICS,
@@ -100,74 +100,91 @@ _NODES = {
 
 
 def audit_pipeline(content: bytes) -> None:
-    """Refuse a pipeline saved by skops that holds anything but data and the classes above.
+    """Reject a pipeline saved by skops that holds anything but data and the classes above.
 
     Parameters
     ----------
     content : bytes
-        What skops wrote.
+        As skops writes it.
 
     Raises
     ------
     AuditError
-        It names what is not allowed.
+        If it holds anything else; the message says what and where.
     """
     members = read_stored(content, "pipeline")
     if SCHEMA not in members:
-        raise AuditError(f"its pipeline has no {SCHEMA!r}")
+        raise AuditError(f"its pipeline has no member {SCHEMA!r}, which skops always writes")
     schema = read_json(members.pop(SCHEMA), "the schema of its pipeline")
-    if not isinstance(schema, dict) or schema.get("protocol") != _PROTOCOL:
-        raise AuditError(f"its pipeline is not of protocol {_PROTOCOL} of skops")
+    protocol = schema.get("protocol") if isinstance(schema, dict) else None
+    if protocol != _PROTOCOL:
+        raise AuditError(
+            f"its pipeline is of skops' protocol {protocol!r}; only {_PROTOCOL} is allowed"
+        )
     for name, array in members.items():
         if not _ARRAY.fullmatch(name):
-            raise AuditError(f"its pipeline has a member {name!r} that is no array")
+            raise AuditError(
+                f"its pipeline has the member {name!r}; only {SCHEMA!r} and arrays, named "
+                "NUMBER.npy, are allowed"
+            )
         _check_array(name, array)
     seen: dict[int, tuple[str, str]] = {}
-    waiting = [(schema, "the model")]
-    while waiting:
-        node, where = waiting.pop()
+    stack = [(schema, "the model")]
+    while stack:
+        node, where = stack.pop()
         try:
-            waiting += _children(node, where, members.keys(), seen)
+            stack += _check_node(node, where, members.keys(), seen)
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-            raise AuditError(f"its pipeline is not as skops writes it, at {where}") from error
+            reason = f"{type(error).__name__}: {error}"
+            raise AuditError(
+                f"its pipeline is not as skops writes it, at {where} ({reason})"
+            ) from error
 
 
-def _children(
+def _check_node(
     node: Any, where: str, arrays: Any, seen: dict[int, tuple[str, str]]
 ) -> list[tuple[Any, str]]:
-    """Check one node of the tree, and give those below it."""
+    """Check the class and the id of one node of the tree, and return the nodes below it."""
     if extra := node.keys() - _KEYS:
-        raise ValueError(extra)
+        raise AuditError(f"{where} has the entry {min(extra)!r}, which skops does not write")
     kind, name = node["__loader__"], f"{node['__module__']}.{node['__class__']}"
     if kind not in _NODES or name not in _NODES[kind]:
         what = "" if kind in ("ObjectNode", "TypeNode", "FunctionNode") else f" (as a {kind})"
-        raise AuditError(f"{where} holds {name}{what}, which a model file must not hold")
-    # skops takes a second node of the same number for the first, whatever else it says.
+        raise AuditError(
+            f"{where} holds {name}{what}; a model file may hold only data, estimators of skcomic "
+            "and the classes of scikit-learn that go around them"
+        )
+    # skops replaces a second node of the same id by the first, and ignores what the second holds.
     if seen.setdefault(node["__id__"], (kind, name)) != (kind, name):
-        raise AuditError(f"its pipeline gives two things the number {node['__id__']}, at {where}")
+        raise AuditError(
+            f"{where} has the id {node['__id__']} of an object of another class; an id must stand "
+            "for one object"
+        )
+    return _check_content(node, where, arrays)
+
+
+def _check_content(node: Any, where: str, arrays: Any) -> list[tuple[Any, str]]:
+    kind, content = node["__loader__"], node.get("content")
     if kind in ("TypeNode", "FunctionNode"):
         return []
-    content = node.get("content")
     if kind == "JsonNode":
         value = json.loads(content)
         if not isinstance(value, str | int | float | bool | None):
-            raise ValueError(value)
+            raise AuditError(
+                f"{where} holds a JSON {type(value).__name__}; only text, numbers, booleans and "
+                "null are allowed"
+            )
         return []
     if kind == "DictNode":
-        types = node["key_types"]
-        if len(types["content"]) != len(content) or types["__loader__"] != "ListNode":
-            raise AuditError(f"{where} has keys that are the same once they are text")
-        children = [(value, f"{where}.{key}") for key, value in content.items()]
-        keys = [(value, f"the type of a key of {where}") for value in types["content"]]
-        if any(key["__loader__"] != "TypeNode" for key, _ in keys):
-            raise ValueError(keys)
-        return [*children, *keys, (types, where)]
+        return _check_dict(node, where)
     if kind in ("ListNode", "TupleNode", "SetNode"):
         return [(value, f"{where}[{row}]") for row, value in enumerate(content)]
     if kind == "NdArrayNode":
         if node["type"] == "numpy":
             if node["file"] not in arrays:
-                raise AuditError(f"its pipeline misses the array {node['file']!r}, of {where}")
+                raise AuditError(
+                    f"{where} is in the array {node['file']!r}, which its pipeline does not have"
+                )
             return []
         return [*((value, f"{where}[...]") for value in content), (node["shape"], where)]
     if kind == "MaskedArrayNode":
@@ -177,14 +194,31 @@ def _children(
         generator = json.loads(state["content"]["bit_generator"]["content"])
         if generator not in _BIT_GENERATORS:
             raise AuditError(
-                f"{where} holds a generator of numpy.random.{generator}, which is none"
+                f"{where} holds a generator of numpy.random.{generator}; only "
+                f"{', '.join(sorted(_BIT_GENERATORS))} are allowed"
             )
         return [(state, where), (content["seed_seq"], where)]
     return [] if content is None else [(content, where)]
 
 
+def _check_dict(node: Any, where: str) -> list[tuple[Any, str]]:
+    content, types = node["content"], node["key_types"]
+    if types["__loader__"] != "ListNode":
+        raise AuditError(f"{where} has a {types['__loader__']} of key types, not a ListNode")
+    if len(types["content"]) != len(content):
+        raise AuditError(
+            f"{where} has keys that are the same once they are text; its {len(content)} "
+            f"values must have as many different keys, not {len(types['content'])}"
+        )
+    children = [(value, f"{where}.{key}") for key, value in content.items()]
+    keys = [(value, f"the type of a key of {where}") for value in types["content"]]
+    if others := {key["__loader__"] for key, _ in keys} - {"TypeNode"}:
+        raise AuditError(f"{where} has a {min(others)} as the type of a key, not a TypeNode")
+    return [*children, *keys, (types, where)]
+
+
 def _check_array(name: str, content: bytes) -> None:
-    """Make sure that an array is of plain values, and not larger than its bytes."""
+    """Check that an array holds plain values and has the size that its shape states."""
     file = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)
@@ -192,12 +226,19 @@ def _check_array(name: str, content: bytes) -> None:
         read[2, 0] = np.lib.format.read_array_header_2_0
         shape, _, dtype = read[version](file)
     except (ValueError, KeyError) as error:
-        raise AuditError(f"its array {name!r} is none that numpy wrote: {error}") from error
-    if dtype.hasobject:
-        raise AuditError(f"its array {name!r} holds objects, which are pickles")
-    if dtype.kind not in "biufUS":
-        raise AuditError(f"its array {name!r} holds values of the type {dtype}")
+        raise AuditError(
+            f"its array {name!r} is not in numpy's format 1.0 or 2.0: {error}"
+        ) from error
+    if dtype.hasobject or dtype.kind not in "biufUS":
+        kind = "objects, which are pickles" if dtype.hasobject else f"values of the type {dtype}"
+        raise AuditError(
+            f"its array {name!r} holds {kind}; only booleans, numbers and text are allowed"
+        )
     if any(length < 0 for length in shape):
-        raise AuditError(f"its array {name!r} has the shape {shape}")
-    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise AuditError(f"its array {name!r} is not as large as its shape {shape} says")
+        raise AuditError(f"its array {name!r} has the shape {shape}; no length may be negative")
+    n_bytes = len(content) - file.tell()
+    if n_bytes != math.prod(shape) * dtype.itemsize:
+        raise AuditError(
+            f"its array {name!r} holds {n_bytes:,} bytes, which is not what its shape {shape} and "
+            f"type {dtype} require"
+        )

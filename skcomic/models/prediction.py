@@ -1,4 +1,4 @@
-"""Image files -> labels and probabilities, a batch at a time: memory does not grow with them."""
+"""Image files -> labels and probabilities, one batch at a time, with the memory of one batch."""
 
 import copy
 import glob
@@ -14,18 +14,19 @@ from skcomic.nets.network_files import is_fitted_classifier, is_network
 
 
 class Prediction(NamedTuple):
-    """What a model says of one image file.
+    """The prediction of a model for one image file.
 
     Parameters
     ----------
     path : str
         The file.
     label : object
-        Its class, of the type that the labels had in training; None if it cannot be read.
+        The predicted class, of the type of the labels in training; None if the file cannot be
+        read.
     probabilities : ndarray of shape (n_classes,) or None
-        In the order of the model's `classes_`; None if it cannot be read.
+        In the order of the model's `classes_`; None if the file cannot be read.
     error : str
-        Why it cannot be read; empty if it can.
+        Why the file cannot be read; empty if it can.
 
     Examples
     --------
@@ -42,15 +43,15 @@ class Prediction(NamedTuple):
 def predict_files(
     model: Any, paths: Iterable[PathLike], *, batch_size: int = 256, n_jobs: int | None = -1
 ) -> Iterator[Prediction]:
-    """Classify image files, however many, with the memory of one batch.
+    """Classify any number of image files with the memory of one batch.
 
     Parameters
     ----------
     model : estimator
-        A fitted pipeline that begins with an `ImageVectorizer`, or what `load` gives of a search
-        or another classifier around such a pipeline.
+        A fitted pipeline that begins with an `ImageVectorizer`, or a fitted search or another
+        classifier around such a pipeline.
     paths : iterable of str or path-like
-        Image files; they are taken as they come, a batch at a time.
+        Image files; they are read from the iterable one batch at a time.
     batch_size : int, default=256
         How many images are decoded and classified at a time.
     n_jobs : int or None, default=-1
@@ -59,17 +60,17 @@ def predict_files(
     Returns
     -------
     predictions : iterator of Prediction
-        One for each path, in their order. The rows of pixels are those of the pipeline. A file
-        that cannot be read costs nothing but itself.
+        One for each path, in the same order. A file that cannot be read does not affect the
+        others.
 
     Raises
     ------
     ValueError
-        If the model takes other things than image files, or reads them in several ways.
+        If the model does not take image files, or has several `ImageVectorizer` that differ.
 
     See Also
     --------
-    load : Reads a model from a file.
+    load : Loads a model from a file.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def predict_files(
     >>> len(errors), errors[:2]
     (9, ['no such file', ''])
     """
-    vectorizer, classifier = _split_at_rows(model)
+    vectorizer, classifier = _split_vectorizer(model)
     vectorizer.set_params(n_jobs=n_jobs)
     if hasattr(vectorizer, "on_error"):
         vectorizer.set_params(on_error="raise")  # so that the reasons are reported
@@ -94,62 +95,62 @@ def predict_files(
 
 
 def find_images(where: str) -> Iterator[str]:
-    """List what a path, a pattern or a folder stands for.
+    """List the image files of a path, a pattern or a folder.
 
     Parameters
     ----------
     where : str
         A file, which need not exist; a pattern such as ``faces/*.jpg``; or a folder, whose
-        images are listed with those of its sub-folders, sorted. Hidden files are passed over.
+        images are listed with those of its sub-folders, sorted. Hidden files are skipped.
 
     Yields
     ------
     path : str
-        Of an image file, judging by its name.
+        Of an image file, judged by its name.
     """
     if not os.path.lexists(where) and glob.has_magic(where):
         for match in sorted(glob.iglob(where, recursive=True)):  # noqa: PTH207
             yield from find_images(match)
     elif os.path.isdir(where):  # noqa: PTH112
-        yield from _images_below(where)
+        yield from _walk_folder(where)
     else:
         yield where
 
 
-def _images_below(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+def _walk_folder(folder: str, parents: tuple[str, ...] = ()) -> Iterator[str]:
     real = os.path.realpath(folder)
-    if real in above:  # a link that leads back
+    if real in parents:  # a link to a folder that it is in
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
-        yield folder  # the error is reported where it is read
+        yield folder  # reading it reports the reason
         return
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _images_below(entry.path, (*above, real))
+            yield from _walk_folder(entry.path, (*parents, real))
         elif entry.name.lower().endswith(EXTENSIONS):
             yield entry.path
 
 
-def _split_at_rows(model: Any) -> tuple[Any, Any]:
-    """Part a model into what makes rows of pixels of files, and a classifier of rows.
+def _split_vectorizer(model: Any) -> tuple[Any, Any]:
+    """Split a model into its `ImageVectorizer` and a classifier of rows of pixels.
 
-    So that each file is decoded once, however many pipelines are in the model.
+    Each file is then decoded once, however many pipelines the model consists of.
     """
     from sklearn.pipeline import Pipeline
 
     from skcomic.images.vectorizer import ImageVectorizer
-    from skcomic.models.persistence import parts_of
+    from skcomic.models.persistence import iter_parts
 
     while hasattr(model, "best_estimator_"):
         model = model.best_estimator_
-    networks = {id(part): part for part in parts_of(model) if is_network(part)}
+    networks = {id(part): part for part in iter_parts(model) if is_network(part)}
     model = copy.deepcopy(model, networks)
     vectorizers = []
-    for part in list(parts_of(model)):
+    for part in list(iter_parts(model)):
         reads_images = isinstance(part, Pipeline) and isinstance(part[0], ImageVectorizer)
         if reads_images and is_fitted_classifier(part[-1]):
             vectorizers.append(part[0])
@@ -161,7 +162,9 @@ def _split_at_rows(model: Any) -> tuple[Any, Any]:
         )
     first, *others = vectorizers
     if any(other.get_params() != first.get_params() for other in others):
-        raise ValueError("the model reads images in several ways; use its predict_proba")
+        raise ValueError(
+            "the pipelines in the model have different ImageVectorizers; use its predict_proba"
+        )
     return first, model
 
 
@@ -175,25 +178,25 @@ def _predict_batches(
         labels: Any = []
         if len(rows):
             probabilities = classifier.predict_proba(rows)
-            if by_probability:  # what its `predict` does, too
+            if by_probability:  # as its `predict` does
                 labels = classifier.classes_[np.argmax(probabilities, axis=1)]
             else:
                 labels = classifier.predict(rows)
-        answers = iter(zip(labels, probabilities, strict=True) if len(rows) else ())
+        predictions = iter(zip(labels, probabilities, strict=True) if len(rows) else ())
         for path in batch:
             if path in errors:
                 yield Prediction(path, None, None, errors[path])
             else:
-                yield Prediction(path, *next(answers), "")
+                yield Prediction(path, *next(predictions), "")
 
 
 def _decode(vectorizer: Any, paths: list[str]) -> tuple[np.ndarray, dict[str, str]]:
-    """Make rows of the files that can be read, and report why the others cannot."""
+    """Return the rows of the files that can be read, and why the others cannot, by path."""
     errors: dict[str, str] = {}
     while paths:
         try:
             return vectorizer.transform(paths), errors
-        except ImageReadError as error:  # lists all of them, unless one changes meanwhile
+        except ImageReadError as error:  # lists all of them, unless a file changes meanwhile
             errors |= {failure.path: failure.reason for failure in error.failures}
             paths = [path for path in paths if path not in errors]
     return np.empty((0, 0), np.float32), errors

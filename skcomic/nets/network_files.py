@@ -100,11 +100,15 @@ def restore_network(classifier: Any, network: Any, optimizer: list[np.ndarray]) 
     ValueError
         If the network or the optimizer's values are not those of such a classifier.
     """
-    n_pixels = classifier.n_features_in_
-    n_outputs = 1 if classifier.n_classes_ == 2 else classifier.n_classes_
-    if (network.input_shape[1], network.output_shape[1]) != (n_pixels, n_outputs):
+    found = network.input_shape[1], network.output_shape[1]
+    required = (
+        classifier.n_features_in_,
+        1 if classifier.n_classes_ == 2 else classifier.n_classes_,
+    )
+    if found != required:
         raise ValueError(
-            f"its classifier goes from {n_pixels} pixels to {n_outputs}, its network not"
+            f"its network goes from {found[0]} to {found[1]} values, but its classifier from "
+            f"{required[0]} to {required[1]}"
         )
     network.compile(**classifier._get_compile_kwargs())
     create_variables(network)

@@ -1,4 +1,4 @@
-"""A card says what its file says of the model, and nothing of a file leaves its place."""
+"""A card shows what its file says, and no value of a file changes its layout."""
 
 import copy
 import subprocess
@@ -63,9 +63,9 @@ CARD_OF_STUDY = r"""# 4_max_1_12: a classifier of comics, faces
 
 ## What it was trained on
 
-* 120 images of 2 classes, 60 pairs of which none was divided: 53 for training and 27 for validation (the net and the size of its images were chosen by these, then it was trained once more on both), 40 for the test.
+* 120 images of 2 classes, 60 pairs none of which was split: 53 for training and 27 for validation (they chose the net and the size of its images, and it was then trained again on both), 40 for the test.
 * Copies among them: 3; images that look the same as others: 2. They stayed on one side of the split.
-* Left out, since they could not be read: 1 images.
+* Left out because they could not be read: 1 images.
 * 40 epochs, 0.9 s of CPU time.
 * Seed 0; batches of 35.
 * With scikit-learn 1.9.1, keras 3.15.1, skcomic 0.1.0.
@@ -79,27 +79,27 @@ On 40 images that nothing was tuned on (precision, recall and F-score are of the
 | 4_max_1_12 | 0.9500 | 0.9000 | 0.9244 | 0.9000 | 0.7695 to 0.9604 |
 | Dummy | 0.5000 | 0.9000 | 0.9244 | not known | not known |
 
-The interval is Wilson's, for 40 images that are independent of one another. The two images of a pair are not quite: in truth it is rather wider.
+The interval is Wilson's, for 40 independent images. The two images of a pair are not quite independent, so the true interval is somewhat wider.
 
-| truth \ answer | comics | faces |
+| true \ predicted | comics | faces |
 |---|---|---|
 | comics | 18 | 2 |
 | faces | 2 | 18 |
 
 ## Its limits
 
-* It knows its classes and nothing else: an image of anything else gets one of them, often with a high probability.
-* It is for images like those that it was trained on; of others nothing was measured.
-* It sees grey pixels alone, the whole image squeezed to its size whatever its proportions.
-* The figures are of one split and one seed.
+* It knows only its classes: an image of anything else is assigned to one of them, often with a high probability.
+* It is for images like those that it was trained on; nothing was measured on others.
+* It sees only grey pixels, and the whole image is scaled to its size without keeping the proportions.
+* The scores are those of one split and one seed.
 * Probabilities were not calibrated.
 
 ## How to use it
 
-On the command line, with a CSV of answers:
+On the command line, with a CSV file of predictions:
 
 ```
-skcomic predict model.skcomic FOLDER --out answers.csv
+skcomic predict model.skcomic FOLDER --out predictions.csv
 ```
 
 In Python:
@@ -108,7 +108,7 @@ In Python:
 model = skcomic.load('model.skcomic')
 ```
 
-Loading the file runs nothing that is in it.
+Loading the file runs no code in it.
 """  # noqa: E501
 
 Render = Callable[..., str]
@@ -131,6 +131,24 @@ def card_of(tmp_path: Path) -> Render:
     return render
 
 
+def leave_out(*keys: Any) -> Edit:
+    def edit(manifest: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            manifest = manifest[key]
+        del manifest[keys[-1]]
+
+    return edit
+
+
+def put(value: Any, *keys: Any) -> Edit:
+    def edit(manifest: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            manifest = manifest[key]
+        manifest[keys[-1]] = value
+
+    return edit
+
+
 def test_the_card_of_a_study(card_of: Render, tmp_path: Path) -> None:
     card = card_of(STUDY)
     n_bytes = (tmp_path / "model.skcomic").stat().st_size
@@ -143,11 +161,11 @@ def test_the_card_of_a_net_alone(card_of: Render) -> None:
         "# 4_max_1: a classifier of 0, 1",
         "* It takes rows of 144 grey pixels in [0, 1], not image files.",
         "* Not known: the file does not say on which images.",
-        "Not known: the file does not report a test. Try it on images of your own that it was "
+        "Not known: the file describes no test. Try the model on images of your own that it was "
         "not trained on.",
-        "* It is for images like those that it was trained on, whatever these were; of others "
-        "nothing was measured.",
-        "* It sees grey pixels alone.",
+        "* It is for images like those that it was trained on, which are not known; nothing "
+        "was measured on others.",
+        "* It sees only grey pixels.",
     ):
         assert line in card.splitlines()
     for text in ("skcomic predict", "one split", "|", "Seed", "None"):
@@ -159,8 +177,8 @@ def test_the_card_of_a_net_alone(card_of: Render) -> None:
     [
         (
             lambda manifest: manifest["about"]["duplicates"].update(near=None),
-            ["* Copies among them: 3; images that look the same as others: not looked for, the "
-             "pixels being too few. They stayed on one side of the split."],
+            ["* Copies among them: 3; images that look the same as others: not searched for, "
+             "since the images are too small. They stayed on one side of the split."],
         ),
         (
             lambda manifest: manifest.update(
@@ -189,7 +207,16 @@ def test_the_card_of_a_net_alone(card_of: Render) -> None:
         ),
         (
             lambda manifest: manifest["parameters"]["images"].update(size=[12, 16]),
-            ["* It takes image files, and scales each to [12, 16] grey pixels."],
+            ["* It takes image files, and scales each to 12 x 16 grey pixels."],
+        ),
+        (
+            lambda manifest: [
+                manifest.pop("saved"), manifest["about"]["duplicates"].pop("near"),
+                manifest["about"]["settings"].pop("random_state"),
+            ],
+            ["* Copies among them: 3; images that look the same as others: unknown. They stayed "
+             "on one side of the split.",
+             "* Seed unknown; batches of 35."],
         ),
         (
             lambda manifest: manifest["about"].pop("split"),
@@ -249,29 +276,36 @@ def test_text_of_a_file_stays_in_its_place(card_of: Render) -> None:
     assert len(card.splitlines()) == len(former.splitlines()) + len(added)
 
 
+NUMBERS = [
+    ("parameters", "images", "size"), ("networks", 0, "epochs"), ("about", "catalogue", "images"),
+    ("about", "catalogue", "labels"), ("about", "catalogue", "pairs"), ("about", "split", "train"),
+    ("about", "split", "validation"), ("about", "split", "test"), ("about", "chosen_size"),
+    ("about", "duplicates", "exact"), ("about", "duplicates", "near"),
+    ("about", "test", "confusion", 0, 1), ("about", "settings", "random_state"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("keys", NUMBERS)
+def test_text_where_a_number_belongs_stays_in_its_place(
+    keys: tuple[Any, ...], card_of: Render
+) -> None:
+    card = card_of(STUDY, put("a\n\n# heading <script>", *keys))
+    assert r"a \# heading \<script\>" in card
+    assert len(card.splitlines()) == len(card_of(STUDY).splitlines())
+
+
+def test_text_for_the_number_of_images_stays_in_its_place(card_of: Render) -> None:
+    def edit(manifest: dict[str, Any]) -> None:
+        manifest["about"]["test"] |= {"n": "a\n\n# heading <script>", "confusion": None}
+
+    assert r"On a \# heading \<script\> images that" in card_of(STUDY, edit)
+
+
 def test_names_of_files_can_be_copied(card_of: Render) -> None:
     card = card_of(STUDY, name="it's a `model`.skcomic")
     assert r"* File: `it's a \`model\`.skcomic`, " in card
     assert """skcomic predict 'it'"'"'s a `model`.skcomic' FOLDER""" in card
     assert 'skcomic.load("it\'s a `model`.skcomic")' in card
-
-
-def leave_out(*keys: Any) -> Edit:
-    def edit(manifest: dict[str, Any]) -> None:
-        for key in keys[:-1]:
-            manifest = manifest[key]
-        del manifest[keys[-1]]
-
-    return edit
-
-
-def put(value: Any, *keys: Any) -> Edit:
-    def edit(manifest: dict[str, Any]) -> None:
-        for key in keys[:-1]:
-            manifest = manifest[key]
-        manifest[keys[-1]] = value
-
-    return edit
 
 
 @pytest.mark.parametrize(
@@ -283,6 +317,7 @@ def put(value: Any, *keys: Any) -> Edit:
         leave_out("networks", 0, "cpu_seconds"),
         leave_out("classes"),
         leave_out("parameters"),
+        leave_out("parameters", "images", "size"),
         leave_out("versions"),
         leave_out("about", "test", "precision"),
         leave_out("about", "test", "confusion", 1),
@@ -299,6 +334,9 @@ def put(value: Any, *keys: Any) -> Edit:
         put(3, "about", "test", "n"),
         put("a text", "about", "test", "confusion"),
         put([[1]], "about", "test", "confusion"),
+        put(0, "about", "test", "n"),
+        put(10**400, "about", "test", "precision"),
+        put(10**400, "networks", 0, "cpu_seconds"),
     ],
 )
 def test_broken_manifests_are_refused(edit: Edit, card_of: Render) -> None:
@@ -331,5 +369,5 @@ def test_the_command_needs_neither_tensorflow_nor_jinja2() -> None:
     text = "\n".join(card)
     assert "12 x 12 grey pixels" in text
     assert "Not known: the file does not say on which images" in text
-    assert "Not known: the file does not report a test" in text
+    assert "Not known: the file describes no test" in text
     assert "skcomic predict model_format_1.skcomic FOLDER" in text

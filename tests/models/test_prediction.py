@@ -1,4 +1,4 @@
-"""Images are answered in a stream, from Python and from the command line."""
+"""Images are classified in a stream, from Python and from the command line."""
 
 import csv
 import io
@@ -105,7 +105,7 @@ def test_what_a_path_stands_for(tmp_path: Path) -> None:
     assert found("**/*.jpg")[:1] == ["a.jpg"]
     assert found("[ab]*") == [*names, "b/up/a.jpg"]  # the link leads to no folder that it is in
     assert found("none*") == []
-    assert found("none.jpg") == ["none.jpg"]  # its answer will tell that it is not there
+    assert found("none.jpg") == ["none.jpg"]  # its prediction will report that it does not exist
     (tmp_path / "[ab].jpg").touch()
     assert found("[ab].jpg") == ["[ab].jpg"]  # a file of this very name
 
@@ -163,9 +163,9 @@ def test_a_full_disk_or_a_mistake_leaves_the_former_table(
     ("arguments", "message"),
     [
         (["nowhere.skcomic", "FACES"], "cannot load 'nowhere.skcomic': there is no such file"),
-        (["face.jpg", "FACES"], "no model file but a JPEG image"),
+        (["face.jpg", "FACES"], "not a model file but a JPEG image"),
         (["empty", "FACES"], "it is empty"),
-        (["pickle", "FACES"], "no model file but a pickle, which can run any code"),
+        (["pickle", "FACES"], "not a model file but a pickle, which can run any code"),
         (["face.jpg", "FILE"], "is the model file, and the first: skcomic predict"),
         (["FACES", "FILE"], "is the model file, and the first: skcomic predict"),
         (["FILE", "none"], "found no images in 'none'; give image files"),

@@ -1,6 +1,6 @@
-"""Makes the model that later versions must still load: ``python tests/data/make_model.py``.
+"""Make the model file that later versions must load: ``python tests/models/data/make_model.py``.
 
-A file that was ever released stays; a new format gets a new name beside it.
+A file that was released is never replaced; each new format gets a file of its own.
 """
 
 import json
@@ -17,12 +17,12 @@ HERE = Path(__file__).parent
 
 
 def rows(n_pixels: int) -> np.ndarray:
-    """Four rows of pixels that no decoder has a say in."""
+    """Four rows of pixels that do not depend on a decoder."""
     return np.sin(np.arange(4 * n_pixels, dtype=np.float32)).reshape(4, n_pixels) ** 2
 
 
 def main() -> None:
-    """Train, save, and note what the model says of `rows`."""
+    """Train and save the model, and write down its probabilities for `rows`."""
     with tempfile.TemporaryDirectory() as folder:
         images = load_catalogue(make_comic_faces(12, size=32, out_dir=folder).data_dir)
         model = make_comic_pipeline(
