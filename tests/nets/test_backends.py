@@ -26,7 +26,7 @@ FOLDS = StratifiedGroupKFold(2)
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
     return make_comic_pipeline(
-        vectorize__size=16, classify__first_units=4, classify__filters=4, classify__epochs=8,
+        vectorize__size=16, classify__first_units=4, classify__filters=4, classify__epochs=4,
         classify__batch_size=8, classify__learning_rate=0.02, classify__random_state=0,
     )  # fmt: skip
 
@@ -80,7 +80,11 @@ def test_dask_cluster_gives_the_same_scores(pipeline, faces, alone) -> None:
 
 @pytest.mark.parametrize(
     ("backend", "n_jobs"),
-    [("loky", 2), pytest.param("loky", 1, marks=pytest.mark.slow), ("dask", 2)],
+    [
+        ("loky", 2),
+        pytest.param("loky", 1, marks=pytest.mark.slow),
+        pytest.param("dask", 2, marks=pytest.mark.slow),
+    ],
 )
 def test_workers_share_the_cores(backend: str, n_jobs: int) -> None:
     """Threads that compute, in all processes together, are no more than cores."""

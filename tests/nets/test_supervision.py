@@ -16,6 +16,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from fatal import KillWhereUnits
+from fatal_estimator import KillWhereNumberIsTwo
 from joblib.parallel import BatchedCalls, SequentialBackend, get_active_backend
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
@@ -63,16 +65,13 @@ def search_for(units: list[int], n_jobs: int = 1, kind=BalancedRandomizedSearchC
 
 
 @pytest.fixture
-def fatal(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    """The module of callbacks that kill; workers of their own, each with one thread, find it."""
-    monkeypatch.syspath_prepend(FOLDER)
-    import fatal
-
+def own_workers() -> Iterator[None]:
+    """Workers, each with one thread, that find the modules of this folder."""
     workers = joblib.parallel_config(
         backend="loky", initializer=site.addsitedir, initargs=(str(FOLDER),)
     )
     with workers:
-        yield fatal
+        yield
 
 
 def scores(results: dict, n: int | slice = slice(None)) -> dict:
@@ -83,10 +82,9 @@ def scores(results: dict, n: int | slice = slice(None)) -> dict:
     }
 
 
-def test_a_candidate_that_kills_its_workers_fails_alone(faces: pd.DataFrame, fatal) -> None:
-    search = search_for(
-        [8, 4, 2], 2, classify__callbacks=[fatal.KillWhereUnits(8)], error_score=np.nan
-    )
+@pytest.mark.usefixtures("own_workers")
+def test_a_candidate_that_kills_its_workers_fails_alone(faces: pd.DataFrame) -> None:
+    search = search_for([8, 4, 2], 2, classify__callbacks=[KillWhereUnits(8)], error_score=np.nan)
     with pytest.warns() as warned:
         search.fit(faces.path, faces.label)
     assert any(issubclass(each.category, FitFailedWarning) for each in warned)
@@ -296,9 +294,10 @@ def test_a_process_does_not_end_with_itself_or_a_stranger() -> None:
     assert threading.active_count() == n_threads
 
 
-def test_a_search_of_any_estimator_survives_the_death_of_a_worker(fatal) -> None:
+@pytest.mark.usefixtures("own_workers")
+def test_a_search_of_any_estimator_survives_the_death_of_a_worker() -> None:
     search = BalancedRandomizedSearchCV(
-        fatal.KillWhereNumberIsTwo(), {"number": [1, 2, 3]}, n_iter=3, balance_on=None, n_jobs=2,
+        KillWhereNumberIsTwo(), {"number": [1, 2, 3]}, n_iter=3, balance_on=None, n_jobs=2,
         cv=PredefinedSplit(np.repeat([-1, 0], 10)), error_score=np.nan, refit=False,
     )  # fmt: skip
     with pytest.warns() as warned:

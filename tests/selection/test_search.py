@@ -331,7 +331,7 @@ def test_no_round_trains_what_was_trained(n_candidates: int, resource: int, fact
 def test_halving_trains_the_better_half_in_full(faces: pd.DataFrame) -> None:
     # With a step of nothing no net learns: these two must not go on.
     pipeline = small_pipeline(
-        classify__epochs=18, classify__learning_rate=0.02, classify__batch_size=8
+        classify__epochs=9, classify__learning_rate=0.02, classify__batch_size=8
     )
     settings = {
         "param_distributions": {
@@ -344,17 +344,17 @@ def test_halving_trains_the_better_half_in_full(faces: pd.DataFrame) -> None:
         pipeline, scoring=CostScorer(), refit=select_parsimonious(cost="multiply_adds"),
         **settings,
     )  # fmt: skip
-    assert search.rounds() == [(4, 2), (2, 18)]
+    assert search.rounds() == [(4, 1), (2, 9)]
     search.fit(faces.path, faces.label)
     results = search.cv_results_
     assert results["iter"].tolist() == [0, 0, 0, 0, 1, 1]
-    assert [p["classify__epochs"] for p in results["params"]] == [2] * 4 + [18] * 2
+    assert [p["classify__epochs"] for p in results["params"]] == [1] * 4 + [9] * 2
     best = np.sort(np.argsort(-results["mean_test_f_score"][:4], kind="stable")[:2])
-    assert [{**results["params"][i], "classify__epochs": 18} for i in best] == results["params"][
+    assert [{**results["params"][i], "classify__epochs": 9} for i in best] == results["params"][
         -2:
     ]
     assert search.best_index_ in (4, 5)  # though the others cost less
-    assert search.best_estimator_["classify"].n_iter_ == 18
+    assert search.best_estimator_["classify"].n_iter_ == 9
     one_score = BalancedHalvingSearchCV(pipeline, scoring="neg_log_loss", **settings)
     one_score.fit(faces.path, faces.label)
     assert one_score.best_index_ in (4, 5)

@@ -1,0 +1,22 @@
+"""An estimator that kills its own process: a module without TensorFlow, for workers to import."""
+
+import os
+import signal
+
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+
+class KillWhereNumberIsTwo(ClassifierMixin, BaseEstimator):
+    """An estimator without a network that kills its process where its number is 2."""
+
+    def __init__(self, number: int = 1) -> None:
+        self.number = number
+
+    def fit(self, X, y):
+        self.classes_ = [0, 1]
+        if self.number == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self
+
+    def predict(self, X):
+        return [0] * len(X)
