@@ -1,11 +1,16 @@
 """Writing files atomically."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+# https://owasp.org/www-community/attacks/CSV_Injection
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_file(path: Path, content: str | bytes, *, fsync: bool = True) -> None:
@@ -70,3 +75,26 @@ def atomic_write(path: Path, *, fsync: bool = True) -> Iterator[IO[bytes]]:
         if not isinstance(error, OSError) or error.filename not in own_names:
             raise  # not an error of writing, but of the caller's code in the context
         raise OSError(error.errno, f"cannot write it: {error.strerror}", str(path)) from error
+
+
+def safe_cell(value: Any) -> Any:
+    """Keep text in a CSV file from being taken for a formula by a spreadsheet.
+
+    Parameters
+    ----------
+    value : object
+        A cell.
+
+    Returns
+    -------
+    value : object
+        Text that begins as a formula does, and is no number, is given an apostrophe in front;
+        all else is as it was.
+    """
+    if (
+        not isinstance(value, str)
+        or not value.startswith(_FORMULA_STARTS)
+        or _NUMBER.fullmatch(value)
+    ):
+        return value
+    return f"'{value}"

@@ -15,11 +15,21 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
-from skcomic._files import write_file
-from skcomic.cli._app import app, plain_console, plain_errors
+from skcomic._files import safe_cell, write_file
+from skcomic.cli._app import (
+    app,
+    check_is_no_file,
+    check_jobs,
+    check_option,
+    check_parent_exists,
+    plain_console,
+    plain_errors,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SHOWN = 20  # problems of each kind, on a terminal
 
 
 @app.command()
@@ -33,8 +43,12 @@ def fetch(
 ) -> None:
     """Download the real and comic faces of face2comics (version 2.0.0: about 2 GB)."""
     with plain_errors():
-        from skcomic.datasets import fetch_comic_faces
+        check_is_no_file("--data-home", data_home)
+        check_option("--retries", retries, retries >= 1, "1 or more")
+        check_option("--delay", delay, delay >= 0, "0 or more")
+        from skcomic.datasets.fetched import SIZE, fetch_comic_faces
 
+        check_option("--version", version, version in SIZE, f"one of {', '.join(SIZE)}")
         with _download_bars() as draw_bar:
             faces = fetch_comic_faces(
                 data_home=data_home,
@@ -73,6 +87,8 @@ def check(
     """Decode all images and list what is wrong with them; exit with 1 if anything is."""
     console = plain_console()
     with plain_errors():
+        check_jobs(jobs)
+        check_parent_exists("--out", out)
         from skcomic.catalogue.checking import KINDS, check_catalogue
         from skcomic.catalogue.loading import load_catalogue
 
@@ -81,7 +97,8 @@ def check(
             problems = check_catalogue(catalogue, n_jobs=jobs)
         if out is not None:
             # As bytes, since a name need not be UTF-8.
-            write_file(out, problems.to_csv(index=False).encode(errors="surrogateescape"))
+            content = problems.map(safe_cell).to_csv(index=False)
+            write_file(out, content.encode(errors="surrogateescape"))
         if problems.empty:
             console.print(f"Nothing is wrong with the {len(catalogue)} images in {root}.")
             return
@@ -93,6 +110,8 @@ def check(
         )
         if out is not None:
             console.print(f"All of them are in {out}.")
+        elif max(map(len, by_kind.values())) > _SHOWN:
+            console.print("To list all of them, name a CSV file with --out.")
     raise typer.Exit(1)
 
 
@@ -101,10 +120,12 @@ def _tabulate(by_kind: "dict[str, pd.DataFrame]", root: Path) -> Table:
     table.add_column("path", overflow="fold")
     table.add_column("what is wrong", overflow="fold")
     for kind, rows in by_kind.items():
-        table.add_row(Text(kind, style="bold"))
-        for path, detail in zip(rows.path, rows.detail, strict=True):
+        table.add_row(Text(f"{kind}: {len(rows)}", style="bold"))
+        for path, detail in zip(rows.path[:_SHOWN], rows.detail[:_SHOWN], strict=True):
             name = Padding(_printable(os.path.relpath(path, root)), (0, 0, 0, 2))
             table.add_row(name, _printable(detail))
+        if len(rows) > _SHOWN:
+            table.add_row(Padding(f"and {len(rows) - _SHOWN} more", (0, 0, 0, 2)))
         table.add_section()
     return table
 

@@ -12,8 +12,8 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from skcomic._files import atomic_write
-from skcomic.cli._app import app, plain_errors
+from skcomic._files import atomic_write, safe_cell
+from skcomic.cli._app import app, check_jobs, check_option, check_parent_exists, plain_errors
 
 _STDIN = "-"
 _CLOSED_PIPE = 141  # as of a program that SIGPIPE ends
@@ -32,35 +32,37 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="CSV file for the answers; default: standard output.")
     ] = None,
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="How many images are answered at a time.")
-    ] = 256,
+    batch_size: Annotated[int, typer.Option(help="How many images are answered at a time.")] = 256,
     jobs: Annotated[int, typer.Option(help="Threads that decode; -1: one on each core.")] = -1,
 ) -> None:
     """Classify images: a CSV with a row for each; exit code 1 if some cannot be read."""
     n_bad = n_images = 0
     with plain_errors():
         # Everything that can be wrong is checked before TensorFlow is imported.
+        check_option("--batch-size", batch_size, batch_size >= 1, "1 or more")
+        check_jobs(jobs)
         manifest = _manifest_of(model, paths)
         if out is not None and out.exists() and out.samefile(model):
             raise ValueError(f"--out {str(out)!r} is the model; name another file")
+        check_parent_exists("--out", out)
         found = _find(paths)
+        from skcomic.models.persistence import load
+        from skcomic.models.prediction import predict_files
+
+        predictions = predict_files(load(model), found, batch_size=batch_size, n_jobs=jobs)
         with _table(out) as table:
             rows = csv.writer(table, lineterminator="\n")
             classes = [f"probability_{label}" for label in manifest["classes"]]
             rows.writerow(["path", "label", *classes, "error"])
-
-            from skcomic.models.persistence import load
-            from skcomic.models.prediction import predict_files
-
             nothing = [""] * len(classes)
-            for row in predict_files(load(model), found, batch_size=batch_size, n_jobs=jobs):
+            for row in predictions:
                 probabilities = (
                     nothing if row.probabilities is None else [*map(str, row.probabilities)]
                 )
-                rows.writerow(
-                    [row.path, "" if row.error else row.label, *probabilities, row.error]
-                )
+                # The same file, and no formula of a spreadsheet.
+                path = row.path if safe_cell(row.path) == row.path else f"./{row.path}"
+                cells = [path, "" if row.error else row.label, *probabilities, row.error]
+                rows.writerow(map(safe_cell, cells))
                 n_images += 1
                 n_bad += bool(row.error)
                 if n_images % batch_size == 0:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from skcomic.study.settings import StudySettings
+from skcomic.study.settings import StudySettings, check_setting
 
 _SIZES = "sizes"
 
@@ -88,12 +88,14 @@ def read_setting_options(options: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the sizes are not whole numbers.
+        If a setting must not have its value; the message begins with the option as it is typed.
     """
     settings = {}
     for setting in fields(StudySettings):
-        value = options[option_name(setting)]
-        settings[setting.name] = _parse_sizes(value) if setting.name == _SIZES else value
+        name = option_name(setting)
+        value = _parse_sizes(options[name]) if setting.name == _SIZES else options[name]
+        check_setting(setting, value, f"--{name.replace('_', '-')}")
+        settings[setting.name] = value
     return settings
 
 

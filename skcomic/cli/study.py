@@ -1,6 +1,7 @@
 """``skcomic study``: the whole study, followed on a terminal and kept in a folder."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from skcomic.cli._app import app, plain_console, plain_errors
+from skcomic.cli._app import (
+    app,
+    check_is_no_file,
+    check_jobs,
+    check_option,
+    plain_console,
+    plain_errors,
+)
 from skcomic.cli.setting_options import option_name, read_setting_options, with_setting_options
 from skcomic.cli.study_progress import ProgressReporter
 from skcomic.cli.study_tables import print_result
@@ -19,16 +27,20 @@ from skcomic.study.folder import (
     CACHE,
     CHECKPOINTS,
     DRAWN,
+    PAGE,
+    finish_study,
     is_finished,
     locked_folder,
     prepare_folder,
     read_settings,
-    remove_checkpoints,
+    working_folder,
 )
 from skcomic.study.settings import StudySettings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from skcomic.study.results import Study
 
 # Options that have other names in settings.json, and those that a resumed study may change.
 _NAMES = {option_name(setting): setting.name for setting in fields(StudySettings)}
@@ -67,7 +79,12 @@ def study(
     """Choose a small net and an image size by cost and F-score, and test the choice once."""
     console = plain_console()
     with plain_errors(resume or out):
-        # Everything that can be wrong is checked before TensorFlow is imported.
+        # Every option is checked before anything large is imported or anything is deleted.
+        check_jobs(jobs)
+        check_option("--pairs", pairs, pairs >= 1, "1 or more")
+        is_long = max_seconds_per_fit is None or max_seconds_per_fit > 0
+        check_option("--max-seconds-per-fit", max_seconds_per_fit, is_long, "above 0")
+        check_is_no_file("--cache", cache)
         settings: dict[str, Any] = {
             **({"root": str(root.absolute())} if root else {"drawn_pairs": pairs}),
             "cache": str(cache.absolute()) if cache else None,
@@ -78,13 +95,6 @@ def study(
         if resume:
             asked = {**settings, "out": str(out.absolute())}
             settings = _restored_settings(resume, asked, context)
-            if is_finished(resume):
-                remove_checkpoints(resume)
-                page = resume / "report.html"
-                console.print(f"The study in {resume} is finished; see {page}", soft_wrap=True)
-                return
-        StudySettings(**_of_study(settings))
-        if resume:
             root = Path(settings["root"]) if "root" in settings else None
         _run(console, root, resume or out, settings, force=force, resume=resume is not None)
 
@@ -100,50 +110,70 @@ def _run(
 ) -> None:
     """Load or draw the images, run the study in its folder, and print the result."""
     catalogue = _load(root) if root else None
+    if catalogue is not None:
+        _plan(catalogue, settings)
     from joblib import parallel_config
 
     from skcomic.nets.workers import start_workers
 
     workers = parallel_config(backend="loky", initializer=_ignore_interrupts)
     with locked_folder(out, root=root), workers:
-        prepare_folder(out, settings, root=root, force=force, resume=resume)
+        finish_study(out)
+        if resume and is_finished(working_folder(out)):
+            page = out / PAGE
+            console.print(f"The study in {out} is finished; see {page}", soft_wrap=True)
+            return
+        working = prepare_folder(out, settings, root=root, force=force, resume=resume)
         if catalogue is None:
-            catalogue = _draw(console, out / DRAWN, settings)
-        start_workers(settings["jobs"])
-        _run_study(console, catalogue, out, settings, reset=force)
+            catalogue = _draw(console, working / DRAWN, settings)
+        start_workers(_plan(catalogue, settings))
+        result = _run_study(console, catalogue, out, working, settings, reset=force)
+        finish_study(out)
+    print_result(console, result)
+    console.print(f"Everything is in {out}; begin with {out / PAGE}", soft_wrap=True)
+
+
+def _plan(catalogue: "pd.DataFrame", settings: dict[str, Any]) -> int:
+    """Refuse what cannot become a study of these images; return the number of its workers."""
+    from skcomic.study.plan import plan_study
+
+    with _naming_options():
+        _, n_workers = plan_study(
+            catalogue, StudySettings(**_of_study(settings)), settings["jobs"]
+        )
+    return n_workers
 
 
 def _run_study(
     console: Console,
     catalogue: "pd.DataFrame",
     out: Path,
+    working: Path,
     settings: dict[str, Any],
     *,
     reset: bool,
-) -> None:
+) -> "Study":
     from skcomic.nets.checkpoints import count_finished
     from skcomic.study.run import run_study
 
-    if (n_kept := count_finished(out / CHECKPOINTS)) and not reset:
+    if (n_kept := count_finished(working / CHECKPOINTS)) and not reset:
         console.print(
-            f"{n_kept} fits are kept in {out}: those of this study are restored", soft_wrap=True
+            f"{n_kept} fits are kept in {working}: those of this study are restored",
+            soft_wrap=True,
         )
     with (
-        ProgressReporter(console, out, settings, reset=reset) as reporter,
-        _suggesting_quarantine(),
+        ProgressReporter(console, working, settings, reset=reset) as reporter,
+        _naming_options(),
     ):
-        result = run_study(
+        return run_study(
             catalogue,
             n_jobs=settings["jobs"],
             cache=settings["cache"] or out / CACHE,
-            checkpoint_dir=out / CHECKPOINTS,
+            checkpoint_dir=working / CHECKPOINTS,
             max_seconds_per_fit=settings["max_seconds_per_fit"],
             on_progress=reporter,
             **_of_study(settings),
         )
-    remove_checkpoints(out)
-    print_result(console, result)
-    console.print(f"Everything is in {out}; begin with {out / 'report.html'}")
 
 
 def _of_study(settings: dict[str, Any]) -> dict[str, Any]:
@@ -200,7 +230,8 @@ def _ignore_interrupts() -> None:
 
 
 @contextmanager
-def _suggesting_quarantine() -> Iterator[None]:
+def _naming_options() -> Iterator[None]:
+    """Say in an error about images or a setting which option is to be given another value."""
     from skcomic.images.decoding import ImageReadError
 
     try:
@@ -209,3 +240,9 @@ def _suggesting_quarantine() -> Iterator[None]:
         raise ValueError(
             f"{error}\nor leave them out of the study with --on-bad quarantine"
         ) from error
+    except ValueError as error:
+        message = str(error)
+        for setting in fields(StudySettings):
+            option = f"--{option_name(setting).replace('_', '-')}"
+            message = re.sub(rf"\b{setting.name}=", f"{option} ", message)
+        raise ValueError(message) from error

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from skcomic.study.folder import reset_folder
 
@@ -16,6 +16,7 @@ _STAGES = {
     "split": "searching for a net",
     "search": "comparing sizes",
     "sizes": "last fit and test",
+    "test": "training the baselines",
 }
 
 
@@ -23,17 +24,20 @@ class ProgressReporter:
     """Follows a study: a bar on a terminal, lines elsewhere; writes each part as it is done."""
 
     def __init__(
-        self, console: Console, out: Path, settings: dict[str, Any], *, reset: bool
+        self, console: Console, working: Path, settings: dict[str, Any], *, reset: bool
     ) -> None:
         self.console = console
-        self.out = out
+        self.working = working
         self.settings = settings
         self.reset = reset
+        self.shown: list[str] = []
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed}/{task.total} epochs"),
             TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -54,11 +58,15 @@ class ProgressReporter:
         if not progress.finished:
             return
         if progress.stage == "split":  # the settings make sense, and so do the images
-            reset_folder(self.out, self.settings, reset=self.reset)
-        write_study(progress.study, self.out)
-        for line in _describe_stage(progress.stage, progress.study):
+            reset_folder(self.working, self.settings, reset=self.reset)
+        failures = write_study(progress.study, self.working)
+        for line in (*_describe_stage(progress.stage, progress.study), *failures):
             self.console.print(line)
-        if following := _STAGES.get(progress.stage):
+        if following := _STAGES.get(progress.stage):  # at the end, `print_result` has all of them
+            for caveat in progress.study.caveats:
+                if caveat not in self.shown:
+                    self.console.print(f"Caution: {caveat}", style="yellow")
+            self.shown = progress.study.caveats
             self.bar.start_task(self.task)
             self.bar.update(self.task, description=following, visible=True)
 
@@ -77,4 +85,6 @@ def _describe_stage(stage: str, study: "Study") -> list[str]:
         return [f"net chosen among {study.settings.n_candidates}: {study.chosen_net} {seconds}"]
     if stage == "sizes":
         return [f"size chosen: {study.chosen_size} {seconds}"]
-    return [f"last fit and test done {seconds}"]
+    if stage == "test":
+        return [f"last fit and test done {seconds}"]
+    return [f"baselines trained {seconds}"]

@@ -32,15 +32,24 @@ def print_result(console: Console, study: "Study") -> None:
     if saving["from_size"] != saving["to_size"]:
         console.print(
             f"From {saving['from_size']} to {saving['to_size']} pixels: "
-            f"{100 * saving['cost_share']:.1f} % of the cost saved, "
-            f"{100 * saving['f_score_share']:.1f} % of the F-score lost"
+            f"{_percent_lost(saving['cost_share'])} of the cost saved, "
+            f"{_percent_lost(saving['f_score_share'])} of the F-score lost"
         )
     of = f"class {study.settings.positive!r}" if study.settings.positive else "macro average"
     table = _table(f"The test: {test['n']} images, {of}", "net", "precision", "recall", "F")
     for row in (test, *(study.baselines or [])):
+        if row.get("failure"):
+            table.add_row(row["net"], "failed", "", "", style="red")
+            continue
         scores = [f"{row[score]:.4f}" for score in ("precision", "recall", "f_score")]
         table.add_row(row["net"], *scores, style="bold green" if row is test else None)
     console.print(table)
+    for caveat in study.caveats:
+        console.print(f"Caution: {caveat}", style="yellow")
+
+
+def _percent_lost(share: float | None) -> str:
+    return "an unknown share (it was 0)" if share is None else f"{100 * share:.1f} %"
 
 
 def _print_candidates(

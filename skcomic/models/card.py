@@ -13,9 +13,9 @@ _CONFIDENCE = 0.95  # of the intervals; as they are usually reported
 
 # The entries of `Study.to_dict`: the card shows them in its sections, or leaves them out.
 _STUDY_ENTRIES = {
-    "catalogue", "split", "duplicates", "quarantine", "footprint", "candidates", "chosen_net",
-    "sizes", "saving", "chosen_size", "test", "baselines", "settings", "versions",
-    "stage_seconds", "seconds",
+    "catalogue", "split", "classes", "contrast", "duplicates", "quarantine", "footprint",
+    "candidates", "chosen_net", "sizes", "saving", "chosen_size", "test", "baselines", "caveats",
+    "settings", "versions", "stage_seconds", "seconds",
 }  # fmt: skip
 
 
@@ -176,6 +176,8 @@ def _quality(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
 
 def _scores(test: dict[str, Any]) -> str:
     """Format the row of one classifier."""
+    if failure := test.get("failure"):
+        return _row(_entry(test, "net"), f"failed: {_escape(failure)}", "", "", "", "")
     accuracy = interval = "not known"
     confusion = test.get("confusion")
     if confusion is not None:
@@ -212,6 +214,7 @@ def _limits(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
     if about.get("test"):
         yield "* The scores are those of one split and one seed."
     yield f"* Probabilities were {calibrated}."
+    yield from (f"* {_escape(caveat)}" for caveat in about.get("caveats") or [])
 
 
 def _usage(manifest: dict[str, Any], path: Path) -> Iterator[str]:

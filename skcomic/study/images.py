@@ -1,12 +1,13 @@
 """The images of a study: which can be read, which are duplicates, and in which part each is."""
 
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
+from skcomic.catalogue.contrast import find_uniform_classes, lacks_contrast
 from skcomic.catalogue.duplicates import (
     COMPARED_SIDE,
     N_WORDS,
@@ -32,6 +33,8 @@ class StudyImages(NamedTuple):
         Memory and time that they take at the largest size.
     duplicates : dict of str to int
         As in `Study`.
+    contrast : dict
+        As in `Study`.
     quarantine : DataFrame or None
         As in `Study`.
     """
@@ -39,6 +42,7 @@ class StudyImages(NamedTuple):
     catalogue: pd.DataFrame
     footprint: Footprint
     duplicates: dict[str, int | None]
+    contrast: dict[str, Any]
     quarantine: pd.DataFrame | None
 
 
@@ -90,9 +94,10 @@ def read_images(
         rasters = [array[is_read] for array in rasters]
     if failures or footprint is None:
         footprint = estimate_footprint(catalogue, size, cache=cache)
+    contrast = _measure_contrast(catalogue, max(rasters, key=np.size))
     catalogue, duplicates = _join_duplicates(catalogue, rasters)
-    is_listed = settings.on_bad == "quarantine"
-    return StudyImages(catalogue, footprint, duplicates, quarantine if is_listed else None)
+    listed = quarantine if settings.on_bad == "quarantine" else None
+    return StudyImages(catalogue, footprint, duplicates, contrast, listed)
 
 
 def assign_parts(catalogue: pd.DataFrame, settings: StudySettings) -> Bunch:
@@ -155,6 +160,14 @@ def _remove_bad(
             f"no image of {lost} can be read, so that there is none to learn: {error}"
         )
     return left
+
+
+def _measure_contrast(catalogue: pd.DataFrame, rasters: np.ndarray) -> dict[str, Any]:
+    """Count the images and name the classes that show nothing at the largest size."""
+    return {
+        "images": int(lacks_contrast(rasters).sum()),
+        "classes": find_uniform_classes(rasters, catalogue.label.to_numpy()),
+    }
 
 
 def _join_duplicates(

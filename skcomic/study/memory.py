@@ -1,7 +1,6 @@
 """Whether a study fits into memory, before anything large is loaded."""
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from skcomic.catalogue.footprint import available_memory
 from skcomic.study.settings import StudySettings
@@ -12,7 +11,7 @@ _PROCESS_BYTES = 750_000_000
 _COPIES_OF_ROWS = 3
 
 
-def check_memory(n_images: dict[str, int], settings: StudySettings, n_jobs: int | None) -> None:
+def check_memory(n_images: dict[str, int], settings: StudySettings, n_workers: int) -> None:
     """Make sure that the fits of a study fit into memory.
 
     Parameters
@@ -21,15 +20,14 @@ def check_memory(n_images: dict[str, int], settings: StudySettings, n_jobs: int 
         Numbers of images in `search`, `train`, `validation` and `test`.
     settings : StudySettings
         The settings.
-    n_jobs : int or None
-        Fits side by side, as in joblib.
+    n_workers : int
+        Fits side by side.
 
     Raises
     ------
     MemoryError
         If they do not; the message gives the figures.
     """
-    n_workers = effective_n_jobs(n_jobs)
     n_rows = max(
         min(n_workers, settings.n_candidates) * n_images["search"],
         min(n_workers, len(settings.sizes)) * n_images["train"],

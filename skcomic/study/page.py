@@ -3,10 +3,12 @@
 import base64
 import io
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from skcomic._files import write_file
+from skcomic._files import safe_cell, write_file
 from skcomic.models.card import render_card
 from skcomic.models.persistence import save
 from skcomic.study.folder import (
@@ -23,48 +25,76 @@ from skcomic.study.folder import (
 from skcomic.study.results import Study
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skcomic.displays.time_score import TimeScoreDisplay
 
 _DOTS_PER_INCH = 150
 
 
-def write_study(study: Study, out: Path) -> None:
+def write_study(study: Study, working: Path) -> list[str]:
     """Write what a study has so far.
 
     Parameters
     ----------
     study : Study
         As from `run_study`, or as it reports it after each stage.
-    out : Path
-        A folder from `prepare_folder`. ``quarantine.csv`` (if images may be left out),
-        ``candidates.csv``, ``sizes.csv`` and the figures are written as soon as their stage is
-        over, ``study.json``, ``report.html``, ``model.skcomic`` and ``card.md`` when the study
-        is. Each file appears whole or not at all.
+    working : Path
+        A folder from `prepare_folder`. ``report.html`` is written at the end of each stage with
+        what is known then, ``quarantine.csv`` (if images may be left out), ``candidates.csv``,
+        ``sizes.csv`` and the figures as soon as their stage is over, ``model.skcomic``,
+        ``card.md`` and ``study.json`` when the study is. Each file appears whole or not at all.
+
+    Returns
+    -------
+    failures : list of str
+        The figures and pages that could not be made, each with the reason; numbers and model do
+        not depend on them.
 
     Raises
     ------
     OSError
         If a file cannot be written; it names the file.
     """
-    pictures = {}
+    numbers = json.dumps(study.to_dict(), indent=1, allow_nan=False)
     if study.quarantine is not None:
         # As bytes, since a name need not be UTF-8.
-        content = study.quarantine.to_csv(index=False)
-        write_file(out / QUARANTINE, content.encode(errors="surrogateescape"))
-    if study.candidates is not None:
-        pictures["search"] = _draw(study.display("search"))
-        write_file(out / CANDIDATES, study.candidates.to_csv(index=False))
-        write_file(out / SEARCH_FIGURE, pictures["search"])
-    if study.sizes is not None:
-        pictures["sizes"] = _draw(study.display("sizes"))
-        write_file(out / SIZES, study.sizes.to_csv(index=False))
-        write_file(out / SIZES_FIGURE, pictures["sizes"])
-    if study.test is not None:
-        write_file(out / PAGE, _render(study, pictures))
-        save(study.pipeline, out / MODEL, about=study.to_dict())
-        write_file(out / CARD, render_card(out / MODEL))
+        content = study.quarantine.map(safe_cell).to_csv(index=False)
+        write_file(working / QUARANTINE, content.encode(errors="surrogateescape"))
+    for name, frame in ((CANDIDATES, study.candidates), (SIZES, study.sizes)):
+        if frame is not None:
+            write_file(working / name, frame.to_csv(index=False))
+    is_finished = study.pipeline is not None
+    if is_finished:
+        save(study.pipeline, working / MODEL, about=study.to_dict())
+    failures: list[str] = []
+    figures = {}
+    compared: dict[Literal["search", "sizes"], tuple[str, pd.DataFrame | None]] = {
+        "search": (SEARCH_FIGURE, study.candidates),
+        "sizes": (SIZES_FIGURE, study.sizes),
+    }
+    for stage, (name, frame) in compared.items():
+        if frame is not None:
+            with _noting_failure(failures, name):
+                figures[stage] = _draw(study.display(stage))
+                write_file(working / name, figures[stage])
+    with _noting_failure(failures, PAGE):
+        write_file(working / PAGE, _render(study, figures))
+    if is_finished:
+        with _noting_failure(failures, CARD):
+            write_file(working / CARD, render_card(working / MODEL))
         # Last of all: a study whose numbers are there is finished.
-        write_file(out / NUMBERS, json.dumps(study.to_dict(), indent=1, allow_nan=False))
+        write_file(working / NUMBERS, numbers)
+    return failures
+
+
+@contextmanager
+def _noting_failure(failures: list[str], name: str) -> Iterator[None]:
+    """Note why a figure or a page could not be made; all else is still written."""
+    try:
+        yield
+    except Exception as error:  # of matplotlib, jinja2 or the disk
+        failures.append(f"{name} could not be made: {type(error).__name__}: {error}")
 
 
 def _draw(display: "TimeScoreDisplay") -> bytes:
@@ -80,13 +110,13 @@ def _draw(display: "TimeScoreDisplay") -> bytes:
     return png.getvalue()
 
 
-def _render(study: Study, pictures: dict[str, bytes]) -> str:
+def _render(study: Study, pictures: Mapping[Any, bytes]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
         loader=PackageLoader("skcomic.study", ""), autoescape=True, undefined=StrictUndefined
     )
-    # Names of files need not be UTF-8, and a page must be.
-    templates.filters["printable"] = lambda text: text.encode(errors="backslashreplace").decode()
     encoded = {name: base64.b64encode(png).decode() for name, png in pictures.items()}
-    return templates.get_template("report.html").render(study=study, pictures=encoded)
+    page = templates.get_template("report.html").render(study=study, pictures=encoded)
+    # Names of files and classes need not be UTF-8, and a page must be.
+    return page.encode(errors="backslashreplace").decode()

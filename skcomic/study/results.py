@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from skcomic.catalogue.duplicates import COMPARED_SIDE
 from skcomic.catalogue.footprint import Footprint
+from skcomic.study.caveats import find_caveats
 from skcomic.study.settings import StudySettings
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class Study:
         Numbers of images that have the same content as an earlier one (`exact`), that look the
         same (`near`; None: not looked for, since no size is of 32 pixels or more), and how many
         of both are `of_another_class`.
+    classes : list of dict
+        For each class its `label` and its numbers of images for `train`, `validation` and `test`.
+    contrast : dict
+        How many `images` have only one grey level, and of which `classes` all images look the
+        same.
     quarantine : DataFrame
         One row per image that cannot be read and was left out: `path`, `label`, `pair`, the
         `kind` and `reason` of its failure, and how many images of its pair stay,
@@ -55,13 +61,14 @@ class Study:
         In pixels.
     saving : dict
         Shares of the cost saved (`cost_share`) and of the validation F-score lost
-        (`f_score_share`) by going `from_size`, the largest, `to_size`: the chosen size, or
-        the cheapest where the largest was chosen.
+        (`f_score_share`; None if it is 0 before) by going `from_size`, the largest, `to_size`:
+        the chosen size, or the cheapest where the largest was chosen.
     test : dict
         `net`, `n` images, `precision`, `recall`, `f_score` and `confusion` (a row for each
         true class) of the last fit.
     baselines : list of dict
-        The same for classifiers without a network, and their `cpu_seconds`.
+        The same for classifiers without a network, and their `cpu_seconds`; one that took too
+        long has only its name and the reason, `failure`.
     pipeline : Pipeline
         The last fit: from paths to classes.
     stage_seconds : dict of str to float
@@ -74,12 +81,14 @@ class Study:
     footprint: Footprint
     versions: dict[str, str]
     duplicates: dict[str, int | None]
+    classes: list[dict[str, Any]]
+    contrast: dict[str, Any]
     quarantine: pd.DataFrame | None = None
     candidates: pd.DataFrame | None = None
     chosen_net: str | None = None
     sizes: pd.DataFrame | None = None
     chosen_size: int | None = None
-    saving: dict[str, float] | None = None
+    saving: dict[str, float | int | None] | None = None
     test: dict[str, Any] | None = None
     baselines: list[dict[str, Any]] | None = None
     pipeline: Pipeline | None = field(default=None, repr=False)
@@ -89,6 +98,11 @@ class Study:
     def seconds(self) -> float:
         """Wall seconds of the whole study."""
         return sum(self.stage_seconds.values())
+
+    @property
+    def caveats(self) -> list[str]:
+        """Sentences about what makes the numbers doubtful; empty if there is nothing to say."""
+        return find_caveats(self)
 
     def name_candidates(self) -> pd.Series:
         """Name each row of `candidates`, with its epochs where they are not those of all.
@@ -179,11 +193,14 @@ class Study:
         Returns
         -------
         study : dict
-            The attributes but `pipeline`; frames are lists of records.
+            The attributes but `pipeline`; frames are lists of records. Labels are kept if they
+            are str, int, float or bool, also of numpy; others are replaced by their text.
         """
         numbers = {
             "catalogue": self.catalogue,
             "split": self.split,
+            "classes": self.classes,
+            "contrast": self.contrast,
             "footprint": asdict(self.footprint),
             "duplicates": self.duplicates,
             "quarantine": _records(self.quarantine),
@@ -194,12 +211,13 @@ class Study:
             "chosen_size": self.chosen_size,
             "test": self.test,
             "baselines": self.baselines,
+            "caveats": self.caveats,
             "settings": asdict(self.settings),
             "versions": self.versions,
             "stage_seconds": self.stage_seconds,
             "seconds": self.seconds,
         }
-        return {name: value for name, value in numbers.items() if value is not None}
+        return {name: _plain(value) for name, value in numbers.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -209,7 +227,7 @@ class StudyProgress:
     Parameters
     ----------
     stage : str
-        "split", "search", "sizes" or "test".
+        "split", "search", "sizes", "test" or "baselines".
     finished : bool
         Whether the stage is over, so that its numbers are in `study`.
     epochs, total_epochs : int
@@ -228,3 +246,14 @@ class StudyProgress:
 def _records(frame: pd.DataFrame | None) -> list[dict[Hashable, Any]] | None:
     """Make rows of plain data; what a net that failed has not is None."""
     return None if frame is None else frame.astype(object).replace(np.nan, None).to_dict("records")
+
+
+def _plain(value: Any) -> Any:
+    """Make plain data of numbers and labels of other kinds, such as numpy's."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, str | int | float | None) else str(value)

@@ -1,6 +1,5 @@
 """The study: from a catalogue to a net that was chosen by cost and tested once."""
 
-import dataclasses
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -11,19 +10,24 @@ from typing import Any
 import pandas as pd
 from sklearn.utils import Bunch
 
+from skcomic._estimator import reset_run_parameters
 from skcomic.images.decoding import PathLike
 from skcomic.images.loading import temporary_cache
 from skcomic.selection.halving import halving_rounds
 from skcomic.study.candidates import sizes_of, twelve_nets
 from skcomic.study.images import assign_parts, read_images
-from skcomic.study.memory import check_memory
+from skcomic.study.plan import plan_study
 from skcomic.study.progress import counted_epochs
 from skcomic.study.results import Study, StudyProgress
 from skcomic.study.settings import StudySettings, make_settings
-from skcomic.study.stages import Run, compute_saving, fit_and_test, search_nets, select_size
-
-#: The class that precision, recall and F-score are of where there is one of this name.
-DEFAULT_POSITIVE = "comics"
+from skcomic.study.stages import (
+    Run,
+    compute_saving,
+    fit_and_test,
+    score_baselines,
+    search_nets,
+    select_size,
+)
 
 _LIBRARIES = (
     "skcomic", "scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pandas", "pillow",
@@ -54,6 +58,8 @@ def run_study(
        same rule.
     4. The choice is trained once more, on training and validation images, and tested on
        images that nothing was tuned on, as are two classifiers without a network.
+
+    What makes the result doubtful, such as too few images, is listed in ``study.caveats``.
 
     Parameters
     ----------
@@ -89,7 +95,8 @@ def run_study(
     TypeError
         If there is no such setting; the nearest valid name is suggested.
     TimeoutError
-        If the last fit takes longer than `max_seconds_per_fit`.
+        If the last fit takes longer than `max_seconds_per_fit`. A classifier without a network
+        that does so fails, and the study goes on.
     MemoryError
         If the images do not fit into memory; the message gives the figures. Nothing large
         was loaded by then.
@@ -118,11 +125,11 @@ def run_study(
     search done
     sizes done
     test done
+    baselines done
     >>> study.settings.epochs, study.chosen_size, study.test["n"]
     (1, 16, 6)
     """
-    chosen = make_settings(settings)
-    chosen = dataclasses.replace(chosen, positive=_choose_positive(catalogue, chosen.positive))
+    chosen, n_jobs = plan_study(catalogue, make_settings(settings), n_jobs)
     run = Run(n_jobs, checkpoint_dir, max_seconds_per_fit)
     with temporary_cache() if cache is None else nullcontext(cache) as folder:
         return _Runner(chosen, run, folder, on_progress or (lambda _: None)).run(catalogue)
@@ -164,17 +171,17 @@ class _Runner:
             with self._timed("test") as seconds:
                 pipeline = sizes.choose(choice.params)
                 name = f"{self.study.chosen_net}_{self.study.chosen_size}"
-                tested = fit_and_test(pipeline, name, parts, settings, run)
-                self.study.test, self.study.baselines = tested
-                self.study.pipeline = pipeline
+                self.study.test = fit_and_test(pipeline, name, parts, settings, run)
             self._finish_stage(seconds)
+        with self._timed("baselines") as seconds:
+            self.study.baselines = score_baselines(pipeline, parts, settings, run)
+            for step in pipeline:
+                reset_run_parameters(step)
+            self.study.pipeline = pipeline
+        self._finish_stage(seconds)
         return self.study
 
     def _split(self, catalogue: pd.DataFrame) -> Bunch:
-        # What cannot be split or does not fit is reported before all images are decoded.
-        parts = assign_parts(catalogue, self.settings)
-        n_images = {name: len(part) for name, part in parts.items()}
-        check_memory(n_images, self.settings, self.fits.n_jobs)
         images = read_images(catalogue, self.settings, n_jobs=self.fits.n_jobs, cache=self.cache)
         parts = assign_parts(images.catalogue, self.settings)
         self.study = Study(
@@ -189,6 +196,8 @@ class _Runner:
             versions={"python": platform.python_version()}
             | {library: version(library) for library in _LIBRARIES},
             duplicates=images.duplicates,
+            classes=_count_classes(parts),
+            contrast=images.contrast,
             quarantine=images.quarantine,
         )
         return parts
@@ -225,12 +234,11 @@ def _count_epochs(settings: StudySettings) -> int:
     return in_search + (len(settings.sizes) + 1) * settings.final_epochs
 
 
-def _choose_positive(catalogue: pd.DataFrame, positive: str | None) -> str | None:
-    classes = sorted(catalogue.label.unique())
-    if positive is not None:
-        if positive not in classes:
-            raise ValueError(f"positive={positive!r} is not one of the classes {classes}")
-        return positive
-    if len(classes) != 2:
-        return None
-    return DEFAULT_POSITIVE if DEFAULT_POSITIVE in classes else classes[1]
+def _count_classes(parts: Bunch) -> list[dict[str, Any]]:
+    """Count the images of each class in each part."""
+    counts = {part: parts[part].label.value_counts() for part in ("train", "validation", "test")}
+    labels = sorted(set().union(*(count.index for count in counts.values())))
+    return [
+        {"label": label, **{part: int(count.get(label, 0)) for part, count in counts.items()}}
+        for label in labels
+    ]

@@ -1,7 +1,8 @@
 """The settings of a study: the default of each, what it must be, and its help."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable
+from dataclasses import Field, dataclass, field, fields
+from itertools import count
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
@@ -45,8 +46,25 @@ _COUNT = "1 or more", lambda value: _is_int(value) and value >= 1
 _SHARE = "a share between 0 and 1", lambda value: _is_real(value) and 0 < value < 1
 
 
+def _can_be_convolved(size: int) -> bool:
+    """Return whether images of this size are large enough for the deepest net."""
+    try:
+        check_depth(size, size, max(ARCHITECTURES[_DEPTH]))
+    except ValueError:
+        return False
+    return True
+
+
+_SMALLEST = next(filter(_can_be_convolved, count(1)))
+
+
 def _are_sizes(value: Any) -> bool:
-    return len(value) > 0 and all(_is_int(size) and size >= 1 for size in value)
+    return (
+        isinstance(value, tuple)
+        and len(value) > 0
+        and all(_is_int(size) and size >= _SMALLEST for size in value)
+        and len(set(value)) == len(value)
+    )
 
 
 def _can_be_balanced(value: Any) -> bool:
@@ -105,7 +123,9 @@ class StudySettings:
     sizes: tuple[int, ...] = field(
         default=(64, 32),
         metadata=_about(
-            "Sides of the images, in pixels.", "one or more positive ints", _are_sizes
+            "Sides of the images, in pixels.",
+            f"a sequence of one or more distinct ints, each {_SMALLEST} or more",
+            _are_sizes,
         ),
     )
     n_candidates: int = field(
@@ -179,17 +199,31 @@ class StudySettings:
     )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(self.sizes))
+        if isinstance(self.sizes, Iterable) and not isinstance(self.sizes, str):
+            object.__setattr__(self, "sizes", tuple(self.sizes))
         for setting in fields(self):
-            value = getattr(self, setting.name)
-            if not setting.metadata["is_valid"](value):
-                raise ValueError(
-                    f"{setting.name} must be {setting.metadata['rule']}, not {value!r}"
-                )
-        if len(set(self.sizes)) < len(self.sizes):
-            raise ValueError(f"sizes must be distinct, not {self.sizes}")
-        for size in self.sizes:
-            check_depth(size, size, max(ARCHITECTURES[_DEPTH]))
+            check_setting(setting, getattr(self, setting.name), setting.name)
+
+
+def check_setting(setting: "Field[Any]", value: Any, name: str) -> None:
+    """Refuse a value that a setting must not have.
+
+    Parameters
+    ----------
+    setting : Field
+        A field of `StudySettings`.
+    value : object
+        The value.
+    name : str
+        What the user calls the setting, such as ``--candidates``.
+
+    Raises
+    ------
+    ValueError
+        If the value is not valid; the message begins with `name`.
+    """
+    if not setting.metadata["is_valid"](value):
+        raise ValueError(f"{name} must be {setting.metadata['rule']}, not {value!r}")
 
 
 def make_settings(given: dict[str, Any]) -> StudySettings:

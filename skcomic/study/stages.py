@@ -1,27 +1,24 @@
 """The stages of a study after the split: each is a function of what it gets to what it gives."""
 
-import time
 import warnings
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from skcomic._compat.sklearn import NON_FINITE_SCORES
-from skcomic._estimator import reset_run_parameters
 from skcomic.images.decoding import PathLike
 from skcomic.selection.costs import Cost
 from skcomic.selection.halving import BalancedHalvingSearchCV
 from skcomic.selection.scoring import CostScorer, score_labels, select_parsimonious
 from skcomic.selection.search import BalancedRandomizedSearchCV
+from skcomic.study.baselines import Score, train_and_score
 from skcomic.study.candidates import Candidates
 from skcomic.study.settings import SearchKind, StudySettings
 
@@ -123,8 +120,8 @@ def select_size(candidates: Candidates, parts: Bunch, settings: StudySettings, r
 
 def fit_and_test(
     pipeline: Pipeline, name: str, parts: Bunch, settings: StudySettings, run: Run
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Train the choice on training and validation images, and test it with two baselines.
+) -> dict[str, Any]:
+    """Train the choice on training and validation images, and test it.
 
     Parameters
     ----------
@@ -139,40 +136,60 @@ def fit_and_test(
     -------
     test : dict
         As in `Study`.
-    baselines : list of dict
-        As in `Study`.
     """
-    development = pd.concat([parts.train, parts.validation])
     classifier = pipeline[-1]
-    pipeline[0].set_params(n_jobs=run.n_jobs)
     classifier.set_params(checkpoint_dir=run.checkpoint_dir, max_seconds=run.max_seconds_per_fit)
     if settings.precision == "auto":
         classifier.set_params(precision="float32")
+    rows, labels, score = _rows_and_score(pipeline, parts, settings, run)
+    classifier.fit(rows, labels)
+    return {"net": name, **score(classifier), **classifier.training_time_}
+
+
+def score_baselines(
+    pipeline: Pipeline, parts: Bunch, settings: StudySettings, run: Run
+) -> list[dict[str, Any]]:
+    """Train classifiers without a network on the rows of the choice, and test them.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The choice, of which the steps before the classifier make the rows.
+    parts, settings, run
+        As for `search_nets`.
+
+    Returns
+    -------
+    baselines : list of dict
+        As in `Study`.
+    """
+    rows, labels, score = _rows_and_score(pipeline, parts, settings, run)
+    return train_and_score(
+        rows, labels, score, seed=settings.random_state, max_seconds=run.max_seconds_per_fit
+    )
+
+
+def _rows_and_score(
+    pipeline: Pipeline, parts: Bunch, settings: StudySettings, run: Run
+) -> tuple[np.ndarray, pd.Series, Score]:
+    """Return the rows and labels of all images but those of the test, and a score on these."""
+    pipeline[0].set_params(n_jobs=run.n_jobs)
+    development = pd.concat([parts.train, parts.validation])
     rows = pipeline[:-1].fit_transform(development.path)
     test_rows = pipeline[:-1].transform(parts.test.path)
-    classifier.fit(rows, development.label)
 
     def score(fitted: Any) -> dict[str, Any]:
         predicted = fitted.predict(test_rows)
         scores = score_labels(parts.test.label, predicted, fitted.classes_, settings.positive)
         confusion = confusion_matrix(parts.test.label, predicted, labels=fitted.classes_)
-        return {**scores, "confusion": confusion.tolist()}
+        return {"n": len(parts.test), **scores, "confusion": confusion.tolist()}
 
-    n_test = len(parts.test)
-    test = {"net": name, "n": n_test, **score(classifier), **classifier.training_time_}
-    baselines = []
-    for baseline in _baselines(settings.random_state):
-        cpu = time.process_time()
-        baseline.fit(rows, development.label)
-        cpu = time.process_time() - cpu
-        scores = {"net": type(baseline).__name__, "n": n_test, **score(baseline)}
-        baselines.append({**scores, "cpu_seconds": cpu})
-    for step in (pipeline[0], classifier):
-        reset_run_parameters(step)
-    return test, baselines
+    return rows, development.label, score
 
 
-def compute_saving(sizes: pd.DataFrame, chosen_size: int, cost: Cost) -> dict[str, float]:
+def compute_saving(
+    sizes: pd.DataFrame, chosen_size: int, cost: Cost
+) -> dict[str, float | int | None]:
     """Compute what the chosen size saves and loses.
 
     Parameters
@@ -203,15 +220,8 @@ def compute_saving(sizes: pd.DataFrame, chosen_size: int, cost: Cost) -> dict[st
     }
 
 
-def _share_lost(before: float, after: float) -> float:
-    return float(1 - after / before) if before else 0.0
-
-
-def _baselines(seed: int) -> list[Any]:
-    return [
-        DummyClassifier(strategy="stratified", random_state=seed),
-        LogisticRegression(max_iter=2000, random_state=seed),
-    ]
+def _share_lost(before: float, after: float) -> float | None:
+    return float(1 - after / before) if before else None
 
 
 def _search_parameters(

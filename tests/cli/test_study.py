@@ -12,6 +12,7 @@ import pytest
 from outcomes import without_times
 from PIL import Image
 
+import skcomic.study.run
 from skcomic.cli import app
 
 SKCOMIC = [sys.executable, "-m", "skcomic"]
@@ -91,21 +92,64 @@ def test_cache_of_a_study(drawn_study: tuple[Path, str], tmp_path: Path) -> None
         )  # fmt: skip
 
 
-def test_a_mistake_costs_no_former_study(
-    drawn_study: tuple[Path, str], faces_dir: Path, tmp_path: Path
+def test_a_former_study_is_replaced_only_by_a_finished_one(
+    drawn_study: tuple[Path, str], faces_dir: Path, tmp_path: Path, monkeypatch, capfd
 ) -> None:
-    out, _ = drawn_study
-    before = (out / "study.json").read_bytes()
-    with pytest.raises(SystemExit):
-        app(["study", str(faces_dir), "--out", str(out), "--force", "--positive", "dogs"])
-    assert (out / "study.json").read_bytes() == before
+    out = Path(shutil.copytree(drawn_study[0], tmp_path / "out"))
+    former = study_files(out)
+    command = ["study", str(faces_dir), "--out", str(out), "--force", *QUICK, "--jobs", "1"]
 
-    # Nor does it stand in the way of the same command put right.
-    for positive, code in (("dogs", 1), ("faces", 0)):
-        command = ["study", str(faces_dir), "--out", str(tmp_path / "out"), *QUICK]
-        with pytest.raises(SystemExit) as ended:
-            app([*command, "--jobs", "1", "--positive", positive])
-        assert ended.value.code == code
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(skcomic.study.run, "fit_and_test", stop)
+        assert ended_with(*command) == 130
+    message = capfd.readouterr().err
+    assert f"the finished parts are in {out}/.next: candidates.csv, " in message
+    assert study_files(out) == former
+    assert (out / "drawn").is_dir()
+
+    assert ended_with("study", faces_dir, "--out", out, *QUICK) == 1
+    assert f"not finished; resume it with --resume {out}" in capfd.readouterr().err
+    assert ended_with("study", "--resume", out) == 0
+    assert "4 fits are kept" in capfd.readouterr().out
+    assert study_files(out).keys() == former.keys()
+    assert study_files(out)["model.skcomic"] != former["model.skcomic"]
+    assert json.loads((out / "settings.json").read_text())["root"] == str(faces_dir)
+    assert not (out / "drawn").exists()
+    assert not (out / ".next").exists()
+    assert "is finished; see" in run("study", "--resume", out).stdout
+
+
+def study_files(out: Path) -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes()
+        for path in [*out.iterdir(), *(out / "figures").iterdir()]
+        if path.is_file()
+    }
+
+
+def test_names_are_never_markup(faces_dir: Path, tmp_path: Path, capfd) -> None:
+    """Nor emoji, nor mathematics, nor UTF-8 by necessity."""
+    root = tmp_path / "[red]images[v2] :cat: $x^2$"
+    labels = ["[bold]a", os.fsdecode(b"b\xe4 $x$")]
+    for label, name in zip(labels, ("faces", "comics"), strict=True):
+        shutil.copytree(faces_dir / name, root / label)
+    out = tmp_path / "out[v2] :dog:"
+    command = ["study", root, "--out", out, *QUICK, "--jobs", "1", "--positive", labels[1]]
+    assert ended_with(*command) == 0
+    printed, errors = capfd.readouterr()
+    assert errors == ""
+    assert f"begin with {out}/report.html" in printed
+    assert r"class 'b\udce4 $x$'" in printed
+    numbers = json.loads((out / "study.json").read_text())
+    assert [row["label"] for row in numbers["classes"]] == labels
+    page = (out / "report.html").read_text()
+    assert r"Scores are of the class b\udce4 $x$" in page
+    (out / "model.skcomic").rename(out / "model")
+    answers = run("predict", out / "model", root / labels[0], errors="surrogateescape")
+    assert {row.split(",")[1] for row in answers.stdout.splitlines()[1:]} <= set(labels)
 
 
 @pytest.mark.parametrize(
@@ -116,13 +160,16 @@ def test_a_mistake_costs_no_former_study(
         (["one"], "found one class, 'faces'"),
         (["none"], "found no class folder with images"),
         (["two", "--sizes", "64,a"], "--sizes takes whole numbers with commas"),
-        (["two", "--sizes", "4"], "too small for n_conv=2"),
-        (["two", "--positive", "dogs"], "positive='dogs' is not one of the classes"),
+        (
+            ["two", "--sizes", "4"],
+            "--sizes must be a sequence of one or more distinct ints, each 10 or more",
+        ),
+        (["two", "--positive", "dogs"], "--positive 'dogs' is not one of the classes"),
         (["two", "--out", "file"], "'file' is a file; name a folder"),
-        (["two", "--jobs", "0"], "n_jobs == 0"),
+        (["two", "--jobs", "0"], "--jobs must be 1 or more, or -1 for one on each core, not 0"),
         (["text", "--out", "out2"], "cannot be read; repair or remove these files"),
         (["text", "--out", "out2"], "leave them out of the study with --on-bad quarantine"),
-        (["--pairs", "0", "--out", "out3"], "n_pairs"),
+        (["--pairs", "0", "--out", "out3"], "--pairs must be 1 or more, not 0"),
     ],
 )
 def test_mistakes_are_answered_in_a_sentence(
@@ -198,7 +245,7 @@ def test_ctrl_c_leaves_no_worker_and_names_the_parts(
         assert process.returncode == 130
         assert errors == (
             f"skcomic: stopped; the finished parts are in {out}: "
-            "candidates.csv, figures/search.png; "
+            "candidates.csv, figures/search.png, report.html; "
             f"resume with: skcomic study --resume {out}\n"
         )
         deadline = time.monotonic() + 10
@@ -247,7 +294,7 @@ def test_check_prints_what_is_wrong_and_ends_with_1(
     assert "\x1b" not in printed
     table = " ".join(printed.split())
     for text in (
-        "duplicate faces/pair_0000.jpg the same as comics/pair_0001.jpg, which is of another",
+        "duplicate: 1 faces/pair_0000.jpg the same as comics/pair_0001.jpg, which is of another",
         r"faces/line\nend [bold]\x1b[31m.jpg not an image",
         r"faces/b\udce4d.jpg not an image",
         "3 of 50 images have a problem (not an image: 2, duplicate: 1, pair incomplete: 2).",
@@ -263,8 +310,11 @@ def test_check_prints_what_is_wrong_and_ends_with_1(
     ("arguments", "message"),
     [
         (["nowhere"], "there is no folder 'nowhere'"),
-        (["two", "--jobs", "0"], "n_jobs == 0"),
-        (["two", "--out", "nowhere/problems.csv"], "cannot write it"),
+        (["two", "--jobs", "0"], "--jobs must be 1 or more, or -1 for one on each core, not 0"),
+        (
+            ["two", "--out", "nowhere/problems.csv"],
+            "cannot write --out 'nowhere/problems.csv': there is no",
+        ),
     ],
 )
 def test_mistakes_of_check_are_answered_in_a_sentence(
@@ -320,3 +370,20 @@ def test_real_pairs(real_dir: Path, tmp_path: Path) -> None:
     assert numbers["split"] == {"train": 160, "validation": 80, "test": 120, "search": 80}
     with Image.open(tmp_path / "out" / "figures" / "search.png") as image:
         assert image.format == "PNG"
+
+
+def test_check_of_many_problems_prints_a_summary(
+    faces_dir: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(shutil.copytree(faces_dir, tmp_path / "images"))
+    for number in range(30):
+        (root / "faces" / f"{number}.jpg").touch()
+    assert ended_with("check", root) == 1
+    printed = " ".join(capfd.readouterr().out.split())
+    assert "empty: 30 faces/0.jpg" in printed
+    assert printed.count("jpg is empty") == 20
+    assert "and 10 more" in printed
+    assert "To list all of them, name a CSV file with --out." in printed
+    out = tmp_path / "problems.csv"
+    assert ended_with("check", root, "--out", out) == 1
+    assert out.read_text().count(",empty,") == 30

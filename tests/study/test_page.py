@@ -1,4 +1,7 @@
+import dataclasses
 import json
+import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +9,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import skcomic.study.page
 from skcomic import Study, TimeScoreDisplay, load, run_study
-from skcomic.study.folder import finished_parts, prepare_folder, reset_folder
+from skcomic._files import safe_cell
+from skcomic.study.folder import (
+    finish_study,
+    finished_parts,
+    is_finished,
+    prepare_folder,
+    read_settings,
+    reset_folder,
+)
 from skcomic.study.page import write_study
 
 SETTINGS = {"drawn_pairs": 24}
@@ -16,8 +28,6 @@ SETTINGS = {"drawn_pairs": 24}
 @pytest.fixture(scope="module")
 def stages(faces: pd.DataFrame) -> dict[str, Study]:
     """The study as it stands at the end of each stage."""
-    import dataclasses
-
     seen = {}
 
     def keep(progress):
@@ -33,20 +43,26 @@ def stages(faces: pd.DataFrame) -> dict[str, Study]:
 def test_parts_are_written_as_their_stage_ends(stages: dict[str, Study], tmp_path: Path) -> None:
     prepare_folder(tmp_path, SETTINGS)
     written = []
-    for stage in ("split", "search", "sizes", "test"):
-        write_study(stages[stage], tmp_path)
+    pages = []
+    for stage in ("split", "search", "sizes", "test", "baselines"):
+        assert write_study(stages[stage], tmp_path) == []
         written.append(set(finished_parts(tmp_path)))
-    assert written[0] == set()
-    assert written[1] == {"candidates.csv", "figures/search.png"}
+        pages.append((tmp_path / "report.html").read_text())
+    assert written[0] == {"report.html"}
+    assert written[1] == written[0] | {"candidates.csv", "figures/search.png"}
     assert written[2] == written[1] | {"sizes.csv", "figures/sizes.png"}
-    assert written[3] == written[2] | {"study.json", "report.html", "model.skcomic", "card.md"}
+    assert written[3] == written[2]
+    assert written[4] == written[3] | {"study.json", "model.skcomic", "card.md"}
+    assert ["This study is not finished" in page for page in pages] == [True] * 4 + [False]
+    assert ["The search for a net" in page for page in pages] == [False] + [True] * 4
+    assert ["LogisticRegression" in page for page in pages] == [False] * 4 + [True]
     assert not list(tmp_path.rglob(".*"))  # no temporary file is left
 
 
 def test_files_hold_the_numbers(
     stages: dict[str, Study], faces: pd.DataFrame, tmp_path: Path
 ) -> None:
-    study = stages["test"]
+    study = stages["baselines"]
     prepare_folder(tmp_path, SETTINGS)
     write_study(study, tmp_path)
 
@@ -92,7 +108,7 @@ def test_another_study_is_overwritten_only_by_force(
     stages: dict[str, Study], tmp_path: Path
 ) -> None:
     prepare_folder(tmp_path, SETTINGS)
-    write_study(stages["test"], tmp_path)
+    write_study(stages["baselines"], tmp_path)
     (tmp_path / "drawn").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
 
@@ -100,17 +116,76 @@ def test_another_study_is_overwritten_only_by_force(
         prepare_folder(tmp_path, SETTINGS)
     assert finished_parts(tmp_path)
 
-    prepare_folder(tmp_path, {"drawn_pairs": 9}, force=True)
-    assert not (tmp_path / "drawn").exists()
-    assert finished_parts(tmp_path)  # until it is sure that the new study can begin
-    assert json.loads((tmp_path / "settings.json").read_text()) == SETTINGS
+    before = contents(tmp_path)
+    working = prepare_folder(tmp_path, {"drawn_pairs": 9}, force=True)
+    assert working != tmp_path
+    assert read_settings(tmp_path) == {"drawn_pairs": 9}
+    reset_folder(working, {"drawn_pairs": 9}, reset=True)
+    for stage in ("split", "search", "sizes", "test"):
+        write_study(stages[stage], working)
+        finish_study(tmp_path)
+        assert before.items() <= contents(tmp_path).items()
 
-    reset_folder(tmp_path, {"drawn_pairs": 9})
-    assert finished_parts(tmp_path) == []
+    with pytest.raises(FileExistsError, match=r"holds a study that is not finished; .* --resume"):
+        prepare_folder(tmp_path, SETTINGS)
+    assert prepare_folder(tmp_path, {"drawn_pairs": 9}, resume=True) == working
+
+    quarantined = dataclasses.replace(stages["baselines"], chosen_net="another")
+    write_study(quarantined, working)
+    (working / "checkpoints").mkdir()
+    finish_study(tmp_path)
+    assert json.loads((tmp_path / "study.json").read_text())["chosen_net"] == "another"
     assert json.loads((tmp_path / "settings.json").read_text()) == {"drawn_pairs": 9}
+    assert not (tmp_path / "drawn").exists()
+    assert not (tmp_path / "checkpoints").exists()
+    assert not working.exists()
     assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert contents(tmp_path).keys() == before.keys()
 
-    prepare_folder(tmp_path, SETTINGS)  # a study without a finished part may be overwritten
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.relative_to(folder).parts[0].startswith(".")
+    }
+
+
+@pytest.mark.parametrize("n_calls", range(11))
+def test_a_replacement_that_is_killed_is_completed(
+    stages: dict[str, Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_calls: int
+) -> None:
+    """At any point there is one whole study: the former one, or the new one after another call."""
+    prepare_folder(tmp_path, SETTINGS)
+    write_study(
+        dataclasses.replace(stages["baselines"], quarantine=stages["sizes"].sizes), tmp_path
+    )
+    working = prepare_folder(tmp_path, {"drawn_pairs": 9}, force=True)
+    (working / "drawn").mkdir()
+    write_study(dataclasses.replace(stages["baselines"], chosen_net="another"), working)
+    n_left = iter(range(n_calls))
+
+    def replace_or_die(self, target):
+        if next(n_left, None) is None:
+            raise KeyboardInterrupt
+        os.replace(self, target)  # noqa: PTH105
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace_or_die)
+        patch.setattr(Path, "rename", replace_or_die)
+        try:
+            finish_study(tmp_path)
+        except KeyboardInterrupt:
+            pass
+        else:
+            assert n_calls == 10  # the folder and its nine entries
+    finish_study(tmp_path)
+    assert json.loads((tmp_path / "study.json").read_text())["chosen_net"] == "another"
+    assert json.loads((tmp_path / "settings.json").read_text()) == {"drawn_pairs": 9}
+    assert not (tmp_path / "quarantine.csv").exists()
+    assert (tmp_path / "drawn").is_dir()
+    assert not list(tmp_path.glob(".[nm]*"))
+    assert is_finished(tmp_path)
 
 
 def test_what_is_no_study_is_never_touched(tmp_path: Path) -> None:
@@ -133,7 +208,52 @@ def test_a_full_disk_names_the_file_and_leaves_the_former_one(
     prepare_folder(tmp_path, SETTINGS)
     write_study(stages["search"], tmp_path)
     before = (tmp_path / "figures" / "search.png").read_bytes()
-    with largest_file(10_000), pytest.raises(OSError, match=r"cannot write it.*search\.png"):
-        write_study(stages["search"], tmp_path)
+    with largest_file(10_000):
+        failures = write_study(stages["search"], tmp_path)
+    assert [re.match(r"(\S+) could not be made: OSError: .*cannot write it", failure)[1]
+            for failure in failures] == ["figures/search.png", "report.html"]  # fmt: skip
     assert (tmp_path / "figures" / "search.png").read_bytes() == before
     assert not list((tmp_path / "figures").glob(".*"))
+    with largest_file(100), pytest.raises(OSError, match=r"cannot write it.*candidates\.csv"):
+        write_study(stages["search"], tmp_path)
+
+
+def test_a_page_that_fails_costs_neither_numbers_nor_model(
+    stages: dict[str, Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no font")
+
+    prepare_folder(tmp_path, SETTINGS)
+    for name in ("_draw", "_render", "render_card"):
+        monkeypatch.setattr(skcomic.study.page, name, fail)
+    failures = write_study(stages["baselines"], tmp_path)
+    assert [failure.split()[0] for failure in failures] == [
+        "figures/search.png", "figures/sizes.png", "report.html", "card.md",
+    ]  # fmt: skip
+    assert failures[0] == "figures/search.png could not be made: RuntimeError: no font"
+    assert set(finished_parts(tmp_path)) == {
+        "candidates.csv", "sizes.csv", "study.json", "model.skcomic",
+    }  # fmt: skip
+    assert load(tmp_path / "model.skcomic").classes_.tolist() == ["comics", "faces"]
+
+
+def test_formulas_in_names_are_no_formulas_in_tables(
+    stages: dict[str, Study], tmp_path: Path
+) -> None:
+    prepare_folder(tmp_path, SETTINGS)
+    row = {
+        "path": "/a.jpg",
+        "label": "=1+1",
+        "pair": "@x",
+        "kind": "empty",
+        "reason": "-",
+        "n": -1,
+    }
+    study = dataclasses.replace(stages["split"], quarantine=pd.DataFrame([row]))
+    write_study(study, tmp_path)
+    cells = (tmp_path / "quarantine.csv").read_text().splitlines()[1]
+    assert cells == "/a.jpg,'=1+1,'@x,empty,'-,-1"
+    assert [safe_cell(text) for text in ("-1", "+1.5", "a=b", "-1+2")] == [
+        "-1", "+1.5", "a=b", "'-1+2",
+    ]  # fmt: skip

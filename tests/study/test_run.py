@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 import skcomic.study.memory
+import skcomic.study.plan
 import skcomic.study.run
 from skcomic import ImageReadError, Study, StudyProgress, load_catalogue, run_study
 from skcomic.study.stages import compute_saving
@@ -121,7 +122,7 @@ def test_savings_are_of_cost_and_f_score(chosen, to_size, cost_share, f_score_sh
          "f_score_share": f_score_share}
     )  # fmt: skip
     nothing = sizes.assign(validation_f_score=0.0)
-    assert compute_saving(nothing, chosen, "cpu_seconds")["f_score_share"] == 0
+    assert compute_saving(nothing, chosen, "cpu_seconds")["f_score_share"] is None
 
 
 def test_a_study_by_halving(faces: pd.DataFrame) -> None:
@@ -149,13 +150,16 @@ def test_progress_is_reported_stage_by_stage_and_epoch_by_epoch(
     study: Study, reported: list[StudyProgress]
 ) -> None:
     finished = [progress for progress in reported if progress.finished]
-    assert [progress.stage for progress in finished] == ["split", "search", "sizes", "test"]
-    split, search, sizes, _ = finished
+    assert [progress.stage for progress in finished] == [
+        "split", "search", "sizes", "test", "baselines",
+    ]  # fmt: skip
+    split, search, sizes, test, _ = finished
     assert split.study.candidates is None
     assert search.study.chosen_net == study.chosen_net
     assert search.study.sizes is None
     assert sizes.study.chosen_size == study.chosen_size
     assert sizes.study.test is None
+    assert test.study.baselines is None
     counts = [progress.epochs for progress in reported]
     assert counts == sorted(counts)
     assert {progress.total_epochs for progress in reported} == {2 * 2 + 3 * 3}
@@ -179,7 +183,7 @@ def test_pairs_never_straddle(faces: pd.DataFrame, split_of) -> None:
 
 
 def test_positive_class(faces: pd.DataFrame) -> None:
-    choose = skcomic.study.run._choose_positive
+    choose = skcomic.study.plan._choose_positive
     assert choose(faces, None) == "comics"
     assert choose(faces, "faces") == "faces"
     assert choose(pd.DataFrame({"label": ["cat", "dog"]}), None) == "dog"
@@ -216,9 +220,9 @@ def test_three_classes_are_scored_by_macro_average(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"sizes": ()}, "sizes must be one or more positive ints"),
-        ({"sizes": (64, 64)}, "sizes must be distinct"),
-        ({"sizes": (64, 8)}, "8x8 pixels is too small for n_conv=2"),
+        ({"sizes": ()}, "sizes must be a sequence of one or more distinct ints"),
+        ({"sizes": (64, 64)}, "sizes must be a sequence of one or more distinct ints"),
+        ({"sizes": (64, 8)}, r"sizes must be .* each 10 or more, not \(64, 8\)"),
         ({"search_fraction": 0}, "search_fraction must be above 0"),
         ({"epochs": 0}, "epochs must be 1 or more, not 0"),
         ({"n_candidates": 5}, "n_candidates must be an even number from 2 to 12, .*, not 5"),
@@ -232,7 +236,7 @@ def test_three_classes_are_scored_by_macro_average(
         ({"tolerance": -0.1}, "tolerance must be 0 or more, not -0.1"),
         ({"random_state": -1}, "random_state must be an int of 0 or more, not -1"),
         ({"batch_size": 2.5}, "batch_size must be 1 or more, not 2.5"),
-        ({"sizes": (16, "12")}, "sizes must be one or more positive ints"),
+        ({"sizes": (16, "12")}, "sizes must be a sequence of one or more distinct ints"),
     ],
 )
 def test_senseless_settings_are_refused_at_once(

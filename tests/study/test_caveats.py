@@ -1,0 +1,113 @@
+"""What makes the numbers of a study doubtful, and the baselines that say so."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import skcomic.study.baselines
+from skcomic import load_catalogue, run_study
+from skcomic.study.baselines import train_and_score
+from skcomic.study.page import write_study
+
+QUICK = {"sizes": (12,), "n_candidates": 2, "epochs": 1, "final_epochs": 1, "n_jobs": 1}
+
+
+def test_a_study_of_blank_images_says_that_it_means_nothing(tmp_path: Path) -> None:
+    """White icons on a clear ground are white sheets."""
+    for label in ("cats", "dogs"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for number in range(4):
+            name = tmp_path / "images" / label / f"{number}.png"
+            Image.new("RGB", (40, 40 + number), "white").save(name)
+    seen = []
+    study = run_study(
+        load_catalogue(tmp_path / "images"),
+        **QUICK,
+        on_progress=lambda progress: seen.append((progress.stage, progress.study.caveats)),
+    )
+    first_stage, first_caveats = seen[0]
+    assert first_stage == "split"  # before any training
+    assert [caveat.split(":")[0] for caveat in first_caveats] == [
+        "8 of 8 images have no contrast",
+        "All images of cats, dogs look the same. If they are transparent, choose another "
+        "background (`background`, --background); otherwise look at them.",
+        "Fewer than 20 test images of 'cats' (1), 'dogs' (1)",
+    ]
+    assert "one image decides about 100% of the recall" in first_caveats[2]
+    assert study.caveats[:3] == first_caveats
+    assert study.contrast == {"images": 8, "classes": ["cats", "dogs"]}
+    (tmp_path / "figures").mkdir()
+    assert write_study(study, tmp_path) == []
+    for file in ("report.html", "card.md", "study.json"):
+        assert "images have no contrast" in (tmp_path / file).read_text()
+
+
+def test_nets_that_learned_nothing_are_called_so(faces: pd.DataFrame) -> None:
+    study = run_study(faces, **QUICK)
+    zeros = study.candidates.assign(validation_f_score=[0.0, np.nan])
+    study.candidates = zeros
+    study.test = study.test | {"f_score": 0.4}
+    study.baselines[0]["f_score"] = 0.5
+    caveats = "\n".join(study.caveats)
+    assert "Every net of the stage 'search' has a validation F-score of 0" in caveats
+    assert "is not better (F-score 0.4000) than DummyClassifier (0.5000)" in caveats
+    study.candidates = zeros.assign(validation_f_score=[0.1, np.nan])
+    study.test = study.test | {"f_score": 0.6}
+    study.sizes = study.sizes.assign(validation_f_score=0.7)
+    caveats = "\n".join(study.caveats)
+    assert "has a validation F-score of 0" not in caveats
+    assert "not better" not in caveats
+
+
+def test_baselines_have_an_end(stripes, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, labels = stripes
+
+    def score(fitted) -> dict:
+        return {"right": float((fitted.predict(rows) == labels).mean()), "of": fitted}
+
+    dummy, linear = train_and_score(
+        rows, pd.Series(labels), score, seed=0, max_seconds=None
+    )  # fmt: skip
+    assert [dummy["net"], linear["net"]] == ["DummyClassifier", "LogisticRegression"]
+    assert linear["right"] == 1 > dummy["right"]
+    assert linear["cpu_seconds"] > 0
+
+    monkeypatch.setattr(skcomic.study.baselines, "_ITERATIONS_AT_ONCE", 2)
+    dummy, linear = train_and_score(rows, pd.Series(labels), score, seed=0, max_seconds=1e-6)
+    assert linear == {
+        "net": "LogisticRegression",
+        "failure": "TimeoutError: training took longer than 1e-06 s",
+    }
+    assert dummy["of"].classes_.tolist() == ["across", "down"]  # has no steps to stop between
+
+
+@pytest.mark.parametrize("labels", [(np.int64(3), np.int64(5)), (True, False)])
+def test_numbers_are_plain_whatever_the_labels(
+    faces: pd.DataFrame, tmp_path: Path, labels: tuple
+) -> None:
+    first, second = labels
+    renamed = faces.assign(
+        label=np.where(faces.label == "faces", np.array(first), np.array(second))
+    )
+    study = run_study(renamed, **QUICK, positive=first, random_state=np.int64(1))
+    (tmp_path / "figures").mkdir()
+    assert write_study(study, tmp_path) == []
+    numbers = study.to_dict()
+    assert_plain(numbers)
+    assert numbers["settings"]["positive"] == first
+    assert sorted(row["label"] for row in numbers["classes"]) == sorted(labels)
+
+
+def assert_plain(value: object) -> None:
+    if type(value) is dict:
+        for key, part in value.items():
+            assert type(key) is str
+            assert_plain(part)
+    elif type(value) is list:
+        for part in value:
+            assert_plain(part)
+    else:
+        assert type(value) in (str, int, float, bool, type(None)), repr(value)
