@@ -1,10 +1,14 @@
-"""Keras and TensorFlow: attributes of models and callbacks, messages. It imports neither."""
+"""Keras and TensorFlow: attributes of models and callbacks, messages, files in memory.
+
+It imports neither before they are needed.
+"""
 
 import logging
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 # What TensorFlow 2.18 to 2.21 write to file descriptor 2 while it is imported, whatever its
@@ -115,3 +119,23 @@ def silenced_retracing() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(is_other_message)
+
+
+def load_network(content: bytes) -> Any:
+    """Load a network from memory: the public way takes only files.
+
+    Parameters
+    ----------
+    content : bytes
+        A ``.keras`` file.
+
+    Returns
+    -------
+    network : keras.Model
+        Not compiled.
+    """
+    from keras.src.saving import saving_lib
+
+    return saving_lib._load_model_from_fileobj(
+        BytesIO(content), custom_objects=None, compile=False, safe_mode=True
+    )

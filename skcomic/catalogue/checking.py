@@ -15,6 +15,8 @@ from skcomic.catalogue.duplicates import (
     find_duplicates,
     perceptual_hashes,
 )
+from skcomic.catalogue.pairs import are_numbers
+from skcomic.catalogue.validation import validate_catalogue
 from skcomic.images.decoding import ImageFacts, ImageReadError, examine_image
 
 #: The kinds of problems, the most severe first.
@@ -32,25 +34,24 @@ KINDS = (
     "animated",
     "tiny",
     "extension does not match the content",
+    "names are numbers",
 )
+
+#: The kinds that are only to be thought about: nothing need be wrong.
+NOTES = frozenset({"names are numbers"})
 
 #: Side, in pixels, below which an image is reported as tiny: it has fewer pixels than are compared
 #: to find duplicates, and fewer than the smaller of the sizes that a study tries.
 TINY = 32
 
 FORMATS_OF_EXTENSIONS = {
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".jp2": "JPEG2000",
-    ".jpeg": "JPEG",
-    ".jpg": "JPEG",
-    ".pgm": "PPM",
-    ".png": "PNG",
-    ".ppm": "PPM",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-}
+    ".apng": "PNG", ".avif": "AVIF", ".bmp": "BMP", ".dds": "DDS", ".gif": "GIF",
+    ".heic": "HEIC", ".heif": "HEIC",
+    ".j2k": "JPEG2000", ".jfif": "JPEG", ".jif": "JPEG", ".jp2": "JPEG2000", ".jpe": "JPEG",
+    ".jpeg": "JPEG", ".jpg": "JPEG", ".jpx": "JPEG2000", ".pcx": "PCX", ".pgm": "PPM",
+    ".png": "PNG", ".pnm": "PPM", ".ppm": "PPM", ".psd": "PSD", ".sgi": "SGI", ".tif": "TIFF",
+    ".tiff": "TIFF", ".webp": "WEBP",
+}  # fmt: skip
 
 # Images that one thread examines at a time. 2,048 JPEG files of 64x64 pixels in two threads take
 # 1.6 s; in batches of 1 2.7 s, of 4 2.1 s, of 256 1.7 s.
@@ -97,6 +98,8 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
             of a pair may look the same.
         ``pair incomplete``
             The pair has no image of some class, while most pairs have one of each.
+        ``names are numbers``
+            Such pairs are named by mere numbers, so that they are perhaps none; reported once.
 
     See Also
     --------
@@ -119,6 +122,7 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
     >>> problems.kind.tolist()
     ['duplicate']
     """
+    catalogue = validate_catalogue(catalogue)
     hashes = np.zeros((len(catalogue), N_WORDS), dtype=np.uint64)
     is_read = np.zeros(len(catalogue), dtype=bool)
     problems: list[list[Problem]] = [[] for _ in range(len(catalogue))]
@@ -192,6 +196,14 @@ def _list_incomplete_pairs(catalogue: pd.DataFrame) -> Iterator[tuple[int, Probl
     counts = pd.crosstab(catalogue.pair, catalogue.label)
     is_incomplete = counts.eq(0).any(axis=1)
     if is_incomplete.mean() >= 0.5:  # pairs are not made of one image of each class
+        return
+    if is_incomplete.any() and are_numbers(counts.index.tolist()):
+        detail = (
+            f"{is_incomplete.sum()} of {len(counts)} pairs have no image of some class; if images "
+            'of the same number do not belong together, there are no pairs: pair="none" '
+            "(--pair none)"
+        )
+        yield 0, Problem(catalogue.path.iloc[0], "names are numbers", detail)
         return
     first_row = dict(zip(catalogue.pair[::-1], range(len(catalogue) - 1, -1, -1), strict=True))
     for pair in counts.index[is_incomplete]:

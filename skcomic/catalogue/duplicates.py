@@ -13,6 +13,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from skcomic.catalogue.validation import validate_catalogue
 from skcomic.images.decoding import ImageFailure, PathLike
 from skcomic.images.loading import try_rasters
 
@@ -140,6 +141,7 @@ def join_duplicates(
     >>> joined.pair[joined.label == "faces"].tolist()
     ['again', 'again', 'pair_0001', 'pair_0002']
     """
+    catalogue = validate_catalogue(catalogue)
     (rasters,), failures = try_rasters(
         catalogue.path.tolist(), [(COMPARED_SIDE, COMPARED_SIDE)], n_jobs=n_jobs, cache=cache
     )

@@ -94,7 +94,7 @@ def estimate_footprint(
     4096
     """
     if not len(catalogue):
-        raise ValueError("the catalogue has no rows")
+        raise ValueError("the catalogue has no rows: there are no images in it")
     height, width = (size, size) if isinstance(size, int) else size
     n_sample = min(n_sample, len(catalogue))
     sample = np.linspace(0, len(catalogue) - 1, n_sample).astype(int)

@@ -1,52 +1,80 @@
-"""A folder with one sub-folder of images per class -> a catalogue."""
+"""A folder of images or a table of their labels -> a catalogue."""
 
-from collections.abc import Callable, Iterable
+import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
-from skcomic.images.decoding import EXTENSIONS, PathLike
+from skcomic.catalogue.folders import list_folder
+from skcomic.catalogue.pairs import PairRule, make_pair_rule
+from skcomic.catalogue.tables import NotATableError, read_table
+from skcomic.catalogue.validation import normalize
+from skcomic.images.decoding import PathLike
 
-PairRule = Literal["stem"] | Callable[[Path], str] | None
-
-COLUMNS = ("path", "label", "pair")
-
-_EXPECTED_LAYOUT = "give the folder that holds one sub-folder of images per class"
+_EXPECTED = (
+    "give the folder that holds one sub-folder of images per class, or a CSV file with a row for "
+    "each image"
+)
 
 
 def load_catalogue(
-    root: PathLike, *, extensions: Iterable[str] = EXTENSIONS, pair: PairRule = "stem"
+    source: PathLike,
+    *,
+    pair: PairRule = "stem",
+    extensions: Iterable[str] | None = None,
+    ignore_split: bool = False,
+    root: PathLike | None = None,
+    path: str = "path",
+    label: str = "label",
 ) -> pd.DataFrame:
-    """List the images of a folder that holds one sub-folder per class.
+    """List images with their classes, from a folder or from a table.
 
     Parameters
     ----------
-    root : str or path-like
-        The folder. Each of its sub-folders is a class with the name of the sub-folder; the images
-        are directly in it. Links are followed.
-    extensions : iterable of str, default=EXTENSIONS
-        The extensions of image files, in upper or lower case.
-    pair : "stem", callable or None, default="stem"
-        Which images belong together and must never be split: those with the same stem
-        (``faces/7.jpg`` and ``comics/7.jpg`` are pair ``7``), or those for which a function of
-        the path returns the same string. None: each image is a pair of its own.
+    source : str or path-like
+        A folder or a CSV file. Each sub-folder of a folder is a class with its name; all images
+        in it and in its sub-folders belong to it. If the sub-folders are ``train``, ``val``
+        (``valid``, ``validation``) and ``test``, with the classes in each of them, the images are
+        split already, and the catalogue has a column `split`. Links are followed. A table is
+        separated by commas, semicolons or tabs, in UTF-8.
+    pair : str, pattern, callable or None, default="stem"
+        Which images belong together and must never be split: those with the same path within
+        their class without the extension (``faces/7.jpg`` and ``comics/7.jpg`` are pair ``7``);
+        or those of which the first group of a regular expression, searched in that path, is the
+        same (``"(.*)_[0-9]+"`` for several photographs of one person); or those for which a
+        function of the `Path` returns the same text; or none ("none" or None). Of a table it may
+        be the name of a column, which is "pair" by default if there is such a column.
+    extensions : iterable of str, default=None
+        The extensions of image files, in upper or lower case. None: `EXTENSIONS`, and files of
+        any other name that begin as an image does. Not for tables.
+    ignore_split : bool, default=False
+        Whether to leave out the column `split`.
+    root : str or path-like, default=None
+        The folder that the paths of a table are relative to. None: the folder of the table.
+    path, label : str, default="path", "label"
+        Columns of a table. A column "split" with the parts of a split is used as such.
 
     Returns
     -------
-    catalogue : DataFrame of shape (n_images, 3)
-        Columns `path`, `label` and `pair`, all strings, sorted by label and path, so that it
-        is the same from run to run. Its ``attrs`` contain the `root` and the numbers of
-        `hidden_files`, `other_files` and `empty_folders` that were skipped.
+    catalogue : DataFrame of shape (n_images, 3) or (n_images, 4)
+        Columns `path`, `label` and `pair`, and perhaps `split` ("train", "validation" or
+        "test"), all strings; that of a folder is sorted by label and path. Paths are absolute;
+        labels and pairs are in the Unicode form NFC, whatever the form of file names is. Its
+        ``attrs`` contain the `source` and a dict of the numbers of files that were `skipped`, by
+        the reason.
 
     Raises
     ------
     FileNotFoundError
-        If `root` does not exist.
+        If `source` does not exist.
     NotADirectoryError
-        If `root` is a file.
+        If `source` is a file that is no table.
     ValueError
-        If no sub-folder contains images, or only one.
+        If there are no classes, or only one; if a class is missing in a part of a split; if
+        files of a table are missing, have no label or two; or if a parameter is not for this
+        kind of source.
 
     Examples
     --------
@@ -60,56 +88,53 @@ def load_catalogue(
     >>> catalogue.pair.nunique()
     2
     """
-    root = Path(root)
-    if not root.exists():
-        raise FileNotFoundError(f"there is no folder {str(root)!r}; {_EXPECTED_LAYOUT}")
-    if not root.is_dir():
-        raise NotADirectoryError(f"{str(root)!r} is a file; {_EXPECTED_LAYOUT}")
-    suffixes = tuple(extension.lower() for extension in extensions)
-    skipped = {"hidden_files": 0, "other_files": 0, "empty_folders": 0}
-    images: list[tuple[str, str, str]] = []
-    for entry in sorted(root.iterdir()):
-        if entry.name.startswith("."):
-            skipped["hidden_files"] += 1
-        elif not entry.is_dir():
-            skipped["other_files"] += 1
-        else:
-            paths = _list_images(entry, suffixes, skipped)
-            images += [(str(path), entry.name, _pair_name(path, pair)) for path in paths]
-            skipped["empty_folders"] += not paths
-    catalogue = pd.DataFrame(images, columns=list(COLUMNS), dtype=str)
-    _check_classes(catalogue, root, skipped, suffixes)
-    catalogue.attrs.update(root=str(root), **skipped)
+    if not Path(source).exists():
+        raise FileNotFoundError(f"there is no folder {os.fspath(source)!r}; {_EXPECTED}")
+    source = Path(source).absolute()
+    skipped: Counter[str] = Counter()
+    if source.is_dir():
+        if root is not None or (path, label) != ("path", "label"):
+            raise ValueError(
+                f"root, path and label are for tables, but {str(source)!r} is a folder"
+            )
+        suffixes = None if extensions is None else tuple(map(str.lower, extensions))
+        rows = list_folder(source, suffixes, skipped, ignore_split=ignore_split)
+    else:
+        if extensions is not None:
+            raise ValueError(f"extensions are for folders, but {str(source)!r} is a file")
+        folder = Path(root).absolute() if root is not None else source.parent
+        try:
+            rows, pair = read_table(source, folder, path, label, pair, ignore_split=ignore_split)
+        except NotATableError as error:
+            raise NotADirectoryError(
+                f"{str(source)!r} is a file that {error}; {_EXPECTED}"
+            ) from error
+    catalogue = _name_pairs(rows, pair)
+    catalogue.attrs.update(source=str(source), skipped=dict(skipped))
     return catalogue
 
 
-def _list_images(folder: Path, extensions: tuple[str, ...], skipped: dict[str, int]) -> list[Path]:
-    paths = []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            skipped["hidden_files"] += 1
-        elif path.suffix.lower() not in extensions or path.is_dir():
-            skipped["other_files"] += 1
-        else:
-            paths.append(path)
-    return paths
-
-
-def _pair_name(path: Path, pair: PairRule) -> str:
-    if pair is None:
-        return str(path)
-    return path.stem if pair == "stem" else str(pair(path))
-
-
-def _check_classes(
-    catalogue: pd.DataFrame, root: Path, skipped: dict[str, int], extensions: tuple[str, ...]
-) -> None:
-    classes = catalogue.label.unique().tolist()
-    if len(classes) >= 2:
-        return
-    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in skipped.items())
-    found = f"one class, {classes[0]!r}," if classes else "no class folder with images"
-    raise ValueError(
-        f"{str(root)!r} must contain two or more sub-folders, one per class, with images "
-        f"({' '.join(extensions)}) directly in them; found {found} and {counts}"
-    )
+def _name_pairs(rows: pd.DataFrame, pair: PairRule) -> pd.DataFrame:
+    """Fill the column `pair`, where it is not given, from the paths within the classes."""
+    name_pair = make_pair_rule(pair)
+    names = []
+    n_unmatched = 0
+    for path, within, given, split in zip(
+        rows.path, rows.within, rows.pair, rows.split, strict=True
+    ):
+        name = given if given is not None else name_pair(path, within)
+        n_unmatched += name is None
+        # The parts of a split have pairs of their own: their images are not moved.
+        names.append(path if name is None else f"{split}/{name}" if split else name)
+    if len(rows) == n_unmatched and pair not in (None, "none"):
+        raise ValueError(
+            f"pair={pair!r} matches none of the {len(rows)} paths, such as {rows.within[0]!r}"
+        )
+    columns = {
+        "path": rows.path,
+        "label": rows.label,
+        "pair": [normalize(name) for name in names],
+    }
+    if rows.split.any():
+        columns["split"] = rows.split
+    return pd.DataFrame(columns, dtype=str)

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
 from skcomic.catalogue.duplicates import join_duplicates
+from skcomic.catalogue.validation import validate_catalogue
 from skcomic.images.decoding import PathLike
 
 
@@ -28,8 +29,11 @@ def split_catalogue(
 
     Parameters
     ----------
-    catalogue : DataFrame with columns `path`, `label` and `pair`
-        As from `load_catalogue`.
+    catalogue : DataFrame with columns `path` and `label`
+        As from `load_catalogue`. Without a column `pair` each image is a pair of its own. A
+        column `split` gives the part of each image ("train", "validation" or "test"): it is
+        never moved, even if a duplicate of it is in another part. A part that is not given is
+        drawn from the training images.
     test_size : float, default=1/3
         Share of the images that is used for the test; between 0 and 1.
     validation_size : float, default=1/3
@@ -85,6 +89,7 @@ def split_catalogue(
             raise ValueError(f"{name} must be a share between 0 and 1, not {share!r}")
     if duplicates not in ("together", "ignore"):
         raise ValueError(f"duplicates must be 'together' or 'ignore', not {duplicates!r}")
+    catalogue = validate_catalogue(catalogue)
     if duplicates == "together":
         catalogue = join_duplicates(catalogue, n_jobs=n_jobs, cache=cache)
     shares = {
@@ -92,10 +97,30 @@ def split_catalogue(
         "validation": (1 - test_size) * validation_size,
         "test": test_size,
     }
-    part_of_row = assign_groups(catalogue, list(shares.values()), check_random_state(random_state))
+    random = check_random_state(random_state)
+    if "split" in catalogue.columns:
+        part_of_row = _complete_parts(catalogue, shares, random)
+    else:
+        part_of_row = assign_groups(catalogue, list(shares.values()), random)
     split = Bunch(**{name: catalogue[part_of_row == i] for i, name in enumerate(shares)})
-    _check_parts(catalogue, split)
+    _check_parts(catalogue, split, shares)
     return split
+
+
+def _complete_parts(
+    catalogue: pd.DataFrame, shares: dict[str, float], random: np.random.RandomState
+) -> np.ndarray:
+    """Take the parts that are given, and draw those that are not from the training images."""
+    names = list(shares)
+    part_of_row = catalogue.split.map(names.index).to_numpy(copy=True)
+    is_train = (catalogue.split == "train").to_numpy()
+    if not is_train.any():
+        raise ValueError("the column split has no row of 'train': there is nothing to learn from")
+    drawn = ["train", *(name for name in names if name not in set(catalogue.split))]
+    target = np.array([shares[name] for name in drawn])
+    parts = assign_groups(catalogue[is_train], (target / target.sum()).tolist(), random)
+    part_of_row[is_train] = np.array([names.index(name) for name in drawn])[parts]
+    return part_of_row
 
 
 def assign_groups(
@@ -134,11 +159,17 @@ def assign_groups(
     return pd.Series(part_of_pair, index=counts.index).loc[catalogue.pair].to_numpy()
 
 
-def _check_parts(catalogue: pd.DataFrame, split: Bunch) -> None:
+def _check_parts(catalogue: pd.DataFrame, split: Bunch, shares: dict[str, float]) -> None:
     classes = catalogue.label.unique()
     for name, part in split.items():
         for absent in np.setdiff1d(classes, part.label.unique()):
             n_pairs = catalogue.pair[catalogue.label == absent].nunique()
+            if n_pairs >= len(shares) and n_pairs * shares[name] < 1:
+                raise ValueError(
+                    f"{name} would have no image of class {absent!r}: test_size and "
+                    f"validation_size leave it a share of {shares[name]:.3g} of {n_pairs} pairs; "
+                    "change them"
+                )
             raise ValueError(
                 f"class {absent!r} has only {n_pairs} pairs, too few to put at least one "
                 f"into each of train, validation and test ({name} would have none); add images "

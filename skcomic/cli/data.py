@@ -25,6 +25,16 @@ from skcomic.cli._app import (
     plain_console,
     plain_errors,
 )
+from skcomic.cli.catalogue_options import (
+    Images,
+    LabelColumn,
+    Pair,
+    PairColumn,
+    PathColumn,
+    Root,
+    describe_skipped,
+    load_images,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +90,12 @@ def _download_bars() -> Iterator[Callable[[str, int, int | None], None] | None]:
 
 @app.command()
 def check(
-    root: Annotated[Path, typer.Argument(help="Folder with one sub-folder of images per class.")],
+    images: Images,
+    pair: Pair = "stem",
+    root: Root = None,
+    path_column: PathColumn = "path",
+    label_column: LabelColumn = "label",
+    pair_column: PairColumn = None,
     out: Annotated[Path | None, typer.Option(help="CSV file for the whole table.")] = None,
     jobs: Annotated[int, typer.Option(help="Threads that decode; -1: one on each core.")] = -1,
 ) -> None:
@@ -89,10 +104,19 @@ def check(
     with plain_errors():
         check_jobs(jobs)
         check_parent_exists("--out", out)
-        from skcomic.catalogue.checking import KINDS, check_catalogue
-        from skcomic.catalogue.loading import load_catalogue
+        from skcomic.catalogue.checking import KINDS, NOTES, check_catalogue
 
-        catalogue = load_catalogue(root)
+        catalogue = load_images(
+            images,
+            pair=pair,
+            ignore_split=False,
+            root=root,
+            path_column=path_column,
+            label_column=label_column,
+            pair_column=pair_column,
+        )
+        if skipped := describe_skipped(catalogue):
+            console.print(skipped)
         with console.status(f"Decoding {len(catalogue)} images"):
             problems = check_catalogue(catalogue, n_jobs=jobs)
         if out is not None:
@@ -100,10 +124,12 @@ def check(
             content = problems.map(safe_cell).to_csv(index=False)
             write_file(out, content.encode(errors="surrogateescape"))
         if problems.empty:
-            console.print(f"Nothing is wrong with the {len(catalogue)} images in {root}.")
+            console.print(f"Nothing is wrong with the {len(catalogue)} images in {images}.")
             return
         by_kind = {kind: rows for kind in KINDS if len(rows := problems[problems.kind == kind])}
-        console.print(_tabulate(by_kind, root))
+        console.print(_tabulate(by_kind, images))
+        if NOTES.issuperset(by_kind):
+            return
         counts = ", ".join(f"{kind}: {len(rows)}" for kind, rows in by_kind.items())
         console.print(
             f"{problems.path.nunique()} of {len(catalogue)} images have a problem ({counts})."

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -45,7 +46,8 @@ def predict(
         if out is not None and out.exists() and out.samefile(model):
             raise ValueError(f"--out {str(out)!r} is the model; name another file")
         check_parent_exists("--out", out)
-        found = _find(paths)
+        skipped: Counter[str] = Counter()
+        found = _find(paths, skipped)
         from skcomic.models.persistence import load
         from skcomic.models.prediction import predict_files
 
@@ -67,6 +69,9 @@ def predict(
                 n_bad += bool(row.error)
                 if n_images % batch_size == 0:
                     table.flush()
+    if skipped:
+        counts = ", ".join(f"{reason}: {count}" for reason, count in skipped.items())
+        typer.echo(f"skcomic: skipped in folders: {counts}", err=True)
     if n_bad:
         typer.echo(f"skcomic: {n_bad} of {n_images} images cannot be read", err=True)
         raise typer.Exit(1)
@@ -100,7 +105,7 @@ def _manifest_of(model: Path, paths: list[str]) -> dict[str, Any]:
         raise
 
 
-def _find(paths: list[str]) -> Iterator[str]:
+def _find(paths: list[str], skipped: Counter[str]) -> Iterator[str]:
     """List all images; a path that stands for none is reported at once."""
     from skcomic.models.prediction import find_images
 
@@ -109,7 +114,7 @@ def _find(paths: list[str]) -> Iterator[str]:
         if path == _STDIN:
             parts.append(_lines(sys.stdin.buffer))
             continue
-        images = find_images(path)
+        images = find_images(path, skipped)
         first = next(images, None)
         if first is None:
             raise ValueError(

@@ -20,6 +20,15 @@ from skcomic.cli._app import (
     plain_console,
     plain_errors,
 )
+from skcomic.cli.catalogue_options import (
+    IgnoreSplit,
+    LabelColumn,
+    Pair,
+    PairColumn,
+    PathColumn,
+    Root,
+    load_images,
+)
 from skcomic.cli.setting_options import option_name, read_setting_options, with_setting_options
 from skcomic.cli.study_progress import ProgressReporter
 from skcomic.cli.study_tables import print_result
@@ -53,10 +62,19 @@ _NOT_FIXED = {"jobs", "cache", "max_seconds_per_fit"}
 def study(
     *,
     context: typer.Context,
-    root: Annotated[
+    images: Annotated[
         Path | None,
-        typer.Argument(help="Folder with one sub-folder of images per class; none: draw some."),
+        typer.Argument(
+            help="Folder with one sub-folder of images per class, also within train, val and "
+            "test; or a CSV file with a row for each image; none: draw some."
+        ),
     ] = None,
+    pair: Pair = "stem",
+    ignore_split: IgnoreSplit = False,
+    root: Root = None,
+    path_column: PathColumn = "path",
+    label_column: LabelColumn = "label",
+    pair_column: PairColumn = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("skcomic-study"),
     cache: Annotated[
         Path | None,
@@ -66,7 +84,7 @@ def study(
         float | None, typer.Option(help="A net whose training takes longer fails.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
-    pairs: Annotated[int, typer.Option(help="Pairs to draw where there is no ROOT.")] = 240,
+    pairs: Annotated[int, typer.Option(help="Pairs to draw where there are no IMAGES.")] = 240,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a former study in the same folder.")
     ] = False,
@@ -86,7 +104,14 @@ def study(
         check_option("--max-seconds-per-fit", max_seconds_per_fit, is_long, "above 0")
         check_is_no_file("--cache", cache)
         settings: dict[str, Any] = {
-            **({"root": str(root.absolute())} if root else {"drawn_pairs": pairs}),
+            "images": str(images.absolute()) if images else None,
+            "drawn_pairs": None if images else pairs,
+            "pair": pair,
+            "ignore_split": ignore_split,
+            "root": str(root.absolute()) if root else None,
+            "path_column": path_column,
+            "label_column": label_column,
+            "pair_column": pair_column,
             "cache": str(cache.absolute()) if cache else None,
             **read_setting_options(options),
             "max_seconds_per_fit": max_seconds_per_fit,
@@ -95,13 +120,11 @@ def study(
         if resume:
             asked = {**settings, "out": str(out.absolute())}
             settings = _restored_settings(resume, asked, context)
-            root = Path(settings["root"]) if "root" in settings else None
-        _run(console, root, resume or out, settings, force=force, resume=resume is not None)
+        _run(console, resume or out, settings, force=force, resume=resume is not None)
 
 
 def _run(
     console: Console,
-    root: Path | None,
     out: Path,
     settings: dict[str, Any],
     *,
@@ -109,21 +132,23 @@ def _run(
     resume: bool,
 ) -> None:
     """Load or draw the images, run the study in its folder, and print the result."""
-    catalogue = _load(root) if root else None
-    if catalogue is not None:
+    catalogue = None
+    images = Path(settings["images"]) if settings["images"] else None
+    if images is not None:
+        catalogue = _load(images, settings)
         _plan(catalogue, settings)
     from joblib import parallel_config
 
     from skcomic.nets.workers import start_workers
 
     workers = parallel_config(backend="loky", initializer=_ignore_interrupts)
-    with locked_folder(out, root=root), workers:
+    with locked_folder(out, root=images), workers:
         finish_study(out)
         if resume and is_finished(working_folder(out)):
             page = out / PAGE
             console.print(f"The study in {out} is finished; see {page}", soft_wrap=True)
             return
-        working = prepare_folder(out, settings, root=root, force=force, resume=resume)
+        working = prepare_folder(out, settings, root=images, force=force, resume=resume)
         if catalogue is None:
             catalogue = _draw(console, working / DRAWN, settings)
         start_workers(_plan(catalogue, settings))
@@ -204,10 +229,17 @@ def _restored_settings(
     return former
 
 
-def _load(root: Path) -> "pd.DataFrame":
-    from skcomic.catalogue.loading import load_catalogue
-
-    return load_catalogue(root)
+def _load(images: Path, settings: dict[str, Any]) -> "pd.DataFrame":
+    root = settings["root"]
+    return load_images(
+        images,
+        pair=settings["pair"],
+        ignore_split=settings["ignore_split"],
+        root=None if root is None else Path(root),
+        path_column=settings["path_column"],
+        label_column=settings["label_column"],
+        pair_column=settings["pair_column"],
+    )
 
 
 def _draw(console: Console, folder: Path, settings: dict[str, Any]) -> "pd.DataFrame":
@@ -218,7 +250,7 @@ def _draw(console: Console, folder: Path, settings: dict[str, Any]) -> "pd.DataF
     make_comic_faces(
         n_pairs, out_dir=folder, random_state=settings["random_state"], n_jobs=settings["jobs"]
     )
-    return _load(folder)
+    return _load(folder, settings)
 
 
 def _ignore_interrupts() -> None:

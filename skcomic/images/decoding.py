@@ -25,19 +25,12 @@ RESAMPLING: dict[str, Image.Resampling] = {
     for name in ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 }
 
+#: Files that are taken for images by their names; others are if their content is that of one.
 EXTENSIONS = (
-    ".bmp",
-    ".gif",
-    ".jp2",
-    ".jpeg",
-    ".jpg",
-    ".pgm",
-    ".png",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".webp",
-)
+    ".apng", ".avif", ".bmp", ".dds", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jif", ".jp2",
+    ".jpe", ".jpeg", ".jpg", ".jpx", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".sgi",
+    ".tif", ".tiff", ".webp",
+)  # fmt: skip
 
 # Increase it with every change of this module that changes pixels, so that caches do not use
 # rasters of before.
@@ -166,9 +159,10 @@ def read_raster(
 
     Notes
     -----
-    The formats are BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF and WebP, recognised by the content
-    of the file and not by its name. Pillow decodes these without starting another program, as it
-    does for PostScript, which is refused. Only regular files are opened, not pipes or devices.
+    The formats are AVIF, BMP, DDS, GIF, JPEG, JPEG 2000, PCX, PNG, PPM, PSD, SGI, TIFF and WebP,
+    recognised by the content of the file and not by its name. Pillow decodes these without
+    starting another program, as it does for PostScript, which is refused. Only regular files are
+    opened, not pipes or devices.
     Files of more than 1 GiB, animations of more than 10,000 frames, JPEG files of more than 100
     scans, and run-length encoded BMP files of more than 8 million pixels are refused as well.
 

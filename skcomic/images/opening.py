@@ -11,12 +11,17 @@ from itertools import islice
 from typing import Literal
 
 from PIL import Image, ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.DdsImagePlugin import DdsImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PcxImagePlugin import PcxImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
+from PIL.PsdImagePlugin import PsdImageFile
+from PIL.SgiImagePlugin import SgiImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
@@ -31,7 +36,25 @@ _FORMATS: dict[str, type[ImageFile.ImageFile]] = {
     "BMP": BmpImageFile,
     "PPM": PpmImageFile,
     "JPEG2000": Jpeg2KImageFile,
+    "AVIF": AvifImageFile,
+    "PSD": PsdImageFile,
+    "PCX": PcxImageFile,
+    "SGI": SgiImageFile,
+    "DDS": DdsImageFile,
 }
+
+# Images of other formats, recognised to say what to do about them: the first bytes and where they
+# begin, the name of the format, and how Pillow could read it.
+_OTHER_FORMATS: tuple[tuple[int, tuple[bytes, ...], str, str], ...] = (
+    (4, tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis",
+     b"mif1", b"msf1")), "HEIC", "pillow-heif"),
+    (4, (b"ftypavif", b"ftypavis"), "AVIF", "pillow-avif-plugin"),
+    (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), "JPEG XL", "pillow-jxl-plugin"),
+    (0, (b"\0\0\1\0",), "ICO", ""),
+    (0, (b"icns",), "ICNS", ""),
+    (0, (b"qoif",), "QOI", ""),
+    (0, (b"v/1\1",), "OpenEXR", ""),
+)  # fmt: skip
 
 # Pillow raises DecompressionBombError for more pixels than this (twice its default
 # Image.MAX_IMAGE_PIXELS), but by a global that a program may have changed: this limit does not
@@ -235,14 +258,53 @@ def classify_error(name: str, error: Exception) -> tuple[FailureKind, str]:
     )
 
 
+def is_image_head(head: bytes) -> bool:
+    """Return whether a file is an image, judged by its first bytes.
+
+    Parameters
+    ----------
+    head : bytes
+        The first 64 bytes or more.
+
+    Returns
+    -------
+    is_image : bool
+        Also for images that cannot be read without a plug-in of Pillow.
+    """
+    return _known_format(head) is not None or _other_format(head) is not None
+
+
 def _format_of(data: bytes) -> type[ImageFile.ImageFile]:
+    if (kind := _known_format(data)) is not None:
+        return kind
+    if (other := _other_format(data)) is not None:
+        name, plugin = other
+        with_plugin = f" Pillow does so with the plug-in {plugin};" if plugin else ""
+        raise RefusedError(
+            "not an image",
+            f"is of the format {name}, which is not read here;{with_plugin} convert it to JPEG "
+            "or PNG",
+        )
+    names = ", ".join(sorted(_FORMATS))
+    raise RefusedError("not an image", f"not an image in any of the formats {names}")
+
+
+def _known_format(data: bytes) -> type[ImageFile.ImageFile] | None:
     head = data[:16]
     for name, kind in _FORMATS.items():
+        if kind is AvifImageFile and b"avi" not in data[8:64]:
+            continue  # Pillow would take HEIC files for AVIF
         accepts = Image.OPEN[name][1]
         if accepts is not None and accepts(head) is True:
             return kind
-    names = ", ".join(sorted(_FORMATS))
-    raise RefusedError("not an image", f"not an image in any of the formats {names}")
+    return None
+
+
+def _other_format(data: bytes) -> tuple[str, str] | None:
+    for offset, signatures, name, plugin in _OTHER_FORMATS:
+        if data[:16].startswith(signatures, offset):
+            return name, plugin
+    return None
 
 
 def _pillow_pixel_limit() -> float:

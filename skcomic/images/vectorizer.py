@@ -122,7 +122,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
             The transformer itself.
         """
         with fit_task(self, X, y, n_subtasks=0):
-            _list_paths(X)
+            list_paths(X)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -147,7 +147,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         """
         validate_parameters(self)
         height, width = _height_and_width(self.size)
-        paths = _list_paths(X)
+        paths = list_paths(X)
         (rasters,), failures = try_rasters(
             paths,
             [(height, width)],
@@ -207,11 +207,30 @@ def _height_and_width(size: Any) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _list_paths(X: Any) -> list[PathLike]:
-    """Return the paths in any container of one column of paths."""
+def list_paths(X: Any) -> list[PathLike]:
+    """Return the paths in any container of one column of paths, or in a catalogue.
+
+    Parameters
+    ----------
+    X : list, ndarray, Series or DataFrame
+        A DataFrame has one column, or a column `path`.
+
+    Returns
+    -------
+    paths : list of str or path-like
+        In the order of the rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `X` is anything else.
+    """
+    if "path" in getattr(X, "columns", ()):
+        X = X["path"]
     if isinstance(X, str | bytes | os.PathLike) or not isinstance(X, Iterable):
         raise ValueError(
-            f"X must be a list, array, Series or one-column DataFrame of paths, not {X!r}; "
+            f"X must be a catalogue, or a list, array, Series or one-column DataFrame of paths, "
+            f"not {X!r}; "
             "put a single path into a list"
         )
     column = np.asarray(X, dtype=object)

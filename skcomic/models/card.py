@@ -13,9 +13,9 @@ _CONFIDENCE = 0.95  # of the intervals; as they are usually reported
 
 # The entries of `Study.to_dict`: the card shows them in its sections, or leaves them out.
 _STUDY_ENTRIES = {
-    "catalogue", "split", "classes", "contrast", "duplicates", "quarantine", "footprint",
-    "candidates", "chosen_net", "sizes", "saving", "chosen_size", "test", "baselines", "caveats",
-    "settings", "versions", "stage_seconds", "seconds",
+    "catalogue", "split", "given_split", "skipped", "classes", "contrast", "duplicates",
+    "quarantine", "footprint", "candidates", "chosen_net", "sizes", "saving", "chosen_size",
+    "test", "baselines", "caveats", "settings", "versions", "stage_seconds", "seconds",
 }  # fmt: skip
 
 
@@ -119,9 +119,11 @@ def _training(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
 
 def _training_images(about: dict[str, Any]) -> Iterator[str]:
     catalogue, split = about["catalogue"], about["split"]
+    given = about.get("given_split")
+    kept = " in parts that were given" if given else " none of which was split"
     yield (
         f"* {_entry(catalogue, 'images')} images of {_entry(catalogue, 'labels')} classes, "
-        f"{_entry(catalogue, 'pairs')} pairs none of which was split: "
+        f"{_entry(catalogue, 'pairs')} pairs{kept}: "
         f"{_entry(split, 'train')} for training and {_entry(split, 'validation')} for validation "
         "(they chose the net and the size of its images, and it was then trained again on both), "
         f"{_entry(split, 'test')} for the test."
@@ -132,7 +134,7 @@ def _training_images(about: dict[str, Any]) -> Iterator[str]:
             near = "not searched for, since the images are too small"
         yield (
             f"* Copies among them: {_entry(duplicates, 'exact')}; images that look the same as "
-            f"others: {near}. They stayed on one side of the split."
+            f"others: {near}." + ("" if given else " They stayed on one side of the split.")
         )
     if quarantine := about.get("quarantine"):
         yield f"* Left out because they could not be read: {len(quarantine)} images."

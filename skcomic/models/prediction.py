@@ -3,13 +3,16 @@
 import copy
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from skcomic.images.decoding import EXTENSIONS, ImageReadError, PathLike
+from skcomic.images.decoding import ImageReadError, PathLike
+from skcomic.images.listing import walk_images
 from skcomic.nets.network_files import is_fitted_classifier, is_network
 
 
@@ -41,7 +44,11 @@ class Prediction(NamedTuple):
 
 
 def predict_files(
-    model: Any, paths: Iterable[PathLike], *, batch_size: int = 256, n_jobs: int | None = -1
+    model: Any,
+    paths: PathLike | Iterable[PathLike] | pd.DataFrame,
+    *,
+    batch_size: int = 256,
+    n_jobs: int | None = -1,
 ) -> Iterator[Prediction]:
     """Classify any number of image files with the memory of one batch.
 
@@ -50,8 +57,9 @@ def predict_files(
     model : estimator
         A fitted pipeline that begins with an `ImageVectorizer`, or a fitted search or another
         classifier around such a pipeline.
-    paths : iterable of str or path-like
-        Image files; they are read from the iterable one batch at a time.
+    paths : str, path-like, iterable of these, or DataFrame
+        One image file; several, which are read from the iterable one batch at a time; or a
+        catalogue.
     batch_size : int, default=256
         How many images are decoded and classified at a time.
     n_jobs : int or None, default=-1
@@ -87,6 +95,12 @@ def predict_files(
     >>> len(errors), errors[:2]
     (9, ['no such file', ''])
     """
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]
+    elif isinstance(paths, pd.DataFrame):
+        from skcomic.images.vectorizer import list_paths
+
+        paths = list_paths(paths)
     vectorizer, classifier = _split_vectorizer(model)
     vectorizer.set_params(n_jobs=n_jobs)
     if hasattr(vectorizer, "on_error"):
@@ -94,7 +108,7 @@ def predict_files(
     return _predict_batches(vectorizer, classifier, iter(paths), batch_size)
 
 
-def find_images(where: str) -> Iterator[str]:
+def find_images(where: str, skipped: Counter[str] | None = None) -> Iterator[str]:
     """List the image files of a path, a pattern or a folder.
 
     Parameters
@@ -102,37 +116,22 @@ def find_images(where: str) -> Iterator[str]:
     where : str
         A file, which need not exist; a pattern such as ``faces/*.jpg``; or a folder, whose
         images are listed with those of its sub-folders, sorted. Hidden files are skipped.
+    skipped : Counter, default=None
+        What is skipped in folders is counted here, by the reason.
 
     Yields
     ------
     path : str
-        Of an image file, judged by its name.
+        Of an image file.
     """
+    skipped = Counter() if skipped is None else skipped
     if not os.path.lexists(where) and glob.has_magic(where):
         for match in sorted(glob.iglob(where, recursive=True)):  # noqa: PTH207
-            yield from find_images(match)
+            yield from find_images(match, skipped)
     elif os.path.isdir(where):  # noqa: PTH112
-        yield from _walk_folder(where)
+        yield from walk_images(where, skipped)
     else:
         yield where
-
-
-def _walk_folder(folder: str, parents: tuple[str, ...] = ()) -> Iterator[str]:
-    real = os.path.realpath(folder)
-    if real in parents:  # a link to a folder that it is in
-        return
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        yield folder  # reading it reports the reason
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _walk_folder(entry.path, (*parents, real))
-        elif entry.name.lower().endswith(EXTENSIONS):
-            yield entry.path
 
 
 def _split_vectorizer(model: Any) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skcomic._compat.keras import load_network
 from skcomic.nets.backend import start_keras
 from skcomic.nets.randomness import seeded
 from skcomic.nets.state import create_variables
@@ -59,11 +60,8 @@ def network_from_bytes(content: bytes) -> Any:
     network : keras.Model
         Not compiled, so not ready to be trained.
     """
-    keras = start_keras()
-    with tempfile.TemporaryDirectory(prefix="skcomic-") as folder:
-        file = Path(folder, "network.keras")
-        file.write_bytes(content)
-        return keras.saving.load_model(file, compile=False, safe_mode=True)
+    start_keras()
+    return load_network(content)
 
 
 def optimizer_values(network: Any) -> list[np.ndarray]:

@@ -39,6 +39,12 @@ def _of_images(study: "Study") -> Iterator[str]:
         )
     if flat := study.contrast["classes"]:
         yield f"All images of {_names(flat)} look the same. {_ADVICE}"
+    if study.given_split is not None and (n_repeated := study.given_split["test"]):
+        yield (
+            f"{n_repeated} of {study.split['test']} test images repeat images that are trained "
+            "on, or look the same: the scores of the test are too good. Let the study split the "
+            "images itself (ignore_split, --ignore-split), or take them out."
+        )
     few = [row for row in study.classes if row["test"] < _MIN_TEST_IMAGES]
     if few:
         named = _names([f"{row['label']!r} ({row['test']})" for row in few])

@@ -28,7 +28,8 @@ class StudyImages(NamedTuple):
     Parameters
     ----------
     catalogue : DataFrame
-        Without images that were left out; pairs that share an image are one.
+        Without images that were left out; pairs that share an image are one. The column
+        `repeats` has the same number for images that are the same or look the same.
     footprint : Footprint
         Memory and time that they take at the largest size.
     duplicates : dict of str to int
@@ -187,4 +188,4 @@ def _join_duplicates(
         "near": int(is_like.sum()) if compared else None,
         "of_another_class": int((labels != labels[first])[first >= 0].sum()),
     }
-    return join_pairs(catalogue, found), counts
+    return join_pairs(catalogue, found).assign(repeats=found.group), counts

@@ -5,6 +5,7 @@ import dataclasses
 import pandas as pd
 from joblib import effective_n_jobs
 
+from skcomic.catalogue.validation import normalize, validate_catalogue
 from skcomic.study.images import assign_parts
 from skcomic.study.memory import check_memory
 from skcomic.study.settings import StudySettings
@@ -39,6 +40,7 @@ def plan_study(
     ValueError, MemoryError
         As for `run_study`.
     """
+    catalogue = validate_catalogue(catalogue)
     positive = _choose_positive(catalogue, settings.positive)
     settings = dataclasses.replace(settings, positive=positive)
     n_fits = max(settings.n_candidates, len(settings.sizes))
@@ -51,6 +53,8 @@ def plan_study(
 def _choose_positive(catalogue: pd.DataFrame, positive: str | None) -> str | None:
     classes = sorted(catalogue.label.unique())
     if positive is not None:
+        if isinstance(positive, str):
+            positive = normalize(positive)
         if positive not in classes:
             raise ValueError(f"positive={positive!r} is not one of the classes {classes}")
         return positive

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from skcomic.catalogue.duplicates import COMPARED_SIDE
 from skcomic.catalogue.footprint import Footprint
+from skcomic.catalogue.validation import PARTS
 from skcomic.study.caveats import find_caveats
 from skcomic.study.settings import StudySettings
 
@@ -44,6 +45,11 @@ class Study:
     contrast : dict
         How many `images` have only one grey level, and of which `classes` all images look the
         same.
+    skipped : dict of str to int
+        Numbers of files that are not in the catalogue, by the reason.
+    given_split : dict
+        If the catalogue gave the split: its `parts`, and how many images of the `validation`
+        and of the `test` repeat an image of the parts before them. None otherwise.
     quarantine : DataFrame
         One row per image that cannot be read and was left out: `path`, `label`, `pair`, the
         `kind` and `reason` of its failure, and how many images of its pair stay,
@@ -83,6 +89,8 @@ class Study:
     duplicates: dict[str, int | None]
     classes: list[dict[str, Any]]
     contrast: dict[str, Any]
+    skipped: dict[str, int]
+    given_split: dict[str, Any] | None = None
     quarantine: pd.DataFrame | None = None
     candidates: pd.DataFrame | None = None
     chosen_net: str | None = None
@@ -166,13 +174,25 @@ class Study:
             Empty if there are no such images.
         """
         sentences = []
+        if self.skipped:
+            counts = ", ".join(f"{reason}: {count}" for reason, count in self.skipped.items())
+            sentences.append(f"Files and folders that were skipped: {counts}.")
+        if self.given_split is not None:
+            given = self.given_split["parts"]
+            drawn = [part for part in PARTS if part not in given]
+            sentences.append(
+                f"The parts were given: {', '.join(given)}"
+                + (f"; drawn from train: {', '.join(drawn)}" if drawn else "")
+                + f". Images that repeat others of an earlier part: {self.given_split['test']} of "
+                f"the test, {self.given_split['validation']} of the validation."
+            )
         exact, near = self.duplicates["exact"], self.duplicates["near"]
         if exact or near:
             by_look = f", {near} by look" if near is not None else ""
             sentences.append(
                 f"Images that repeat others: {exact} by content{by_look}; of another class than "
-                f"what they repeat: {self.duplicates['of_another_class']}. Each is in the same "
-                "part of the split as what it repeats."
+                f"what they repeat: {self.duplicates['of_another_class']}."
+                + ("" if self.given_split else " Each is in the same part as what it repeats.")
             )
         if near is None:
             sentences.append(
@@ -201,6 +221,8 @@ class Study:
             "split": self.split,
             "classes": self.classes,
             "contrast": self.contrast,
+            "skipped": self.skipped,
+            "given_split": self.given_split,
             "footprint": asdict(self.footprint),
             "duplicates": self.duplicates,
             "quarantine": _records(self.quarantine),

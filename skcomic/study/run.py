@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from skcomic._estimator import reset_run_parameters
+from skcomic.catalogue.validation import PARTS, validate_catalogue
 from skcomic.images.decoding import PathLike
 from skcomic.images.loading import temporary_cache
 from skcomic.selection.halving import halving_rounds
@@ -129,6 +130,7 @@ def run_study(
     >>> study.settings.epochs, study.chosen_size, study.test["n"]
     (1, 16, 6)
     """
+    catalogue = validate_catalogue(catalogue)
     chosen, n_jobs = plan_study(catalogue, make_settings(settings), n_jobs)
     run = Run(n_jobs, checkpoint_dir, max_seconds_per_fit)
     with temporary_cache() if cache is None else nullcontext(cache) as folder:
@@ -197,6 +199,8 @@ class _Runner:
             | {library: version(library) for library in _LIBRARIES},
             duplicates=images.duplicates,
             classes=_count_classes(parts),
+            skipped=catalogue.attrs.get("skipped", {}),
+            given_split=_describe_given_split(images.catalogue, parts),
             contrast=images.contrast,
             quarantine=images.quarantine,
         )
@@ -234,9 +238,21 @@ def _count_epochs(settings: StudySettings) -> int:
     return in_search + (len(settings.sizes) + 1) * settings.final_epochs
 
 
+def _describe_given_split(catalogue: pd.DataFrame, parts: Bunch) -> dict[str, Any] | None:
+    """Return which parts the catalogue gave, and how many images repeat those of others."""
+    if "split" not in catalogue.columns:
+        return None
+    others = {"validation": [parts.train], "test": [parts.train, parts.validation]}
+    repeated = {
+        part: int(parts[part].repeats.isin(pd.concat(earlier).repeats).sum())
+        for part, earlier in others.items()
+    }
+    return {"parts": [part for part in PARTS if part in set(catalogue.split)], **repeated}
+
+
 def _count_classes(parts: Bunch) -> list[dict[str, Any]]:
     """Count the images of each class in each part."""
-    counts = {part: parts[part].label.value_counts() for part in ("train", "validation", "test")}
+    counts = {part: parts[part].label.value_counts() for part in PARTS}
     labels = sorted(set().union(*(count.index for count in counts.values())))
     return [
         {"label": label, **{part: int(count.get(label, 0)) for part, count in counts.items()}}

@@ -127,4 +127,5 @@ def test_threads_change_nothing_and_no_file_is_touched(folder: Path) -> None:
     pd.testing.assert_frame_equal(one, two)
     assert len(one) == 3
     assert {path: path.read_bytes() for path in folder.rglob("*.jpg")} == before
-    assert check_catalogue(catalogue[:0]).empty
+    with pytest.raises(ValueError, match="the catalogue has no rows"):
+        check_catalogue(catalogue[:0])

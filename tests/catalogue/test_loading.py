@@ -39,13 +39,14 @@ def test_other_files_are_skipped_and_counted(tmp_path: Path) -> None:
 
     catalogue = load_catalogue(tmp_path)
 
-    assert len(catalogue) == 2
+    assert catalogue.pair.tolist() == ["1", "1", "deeper/2"]
     assert catalogue.attrs == {
-        "root": str(tmp_path),
-        "hidden_files": 2,
-        "other_files": 3,
-        "empty_folders": 1,
-    }
+        "source": str(tmp_path),
+        "skipped": {
+            "hidden file": 2, "not an image": 1, "file outside of the classes": 1,
+            "folder without images": 1,
+        },
+    }  # fmt: skip
 
 
 def test_extensions_and_pairs_are_the_users(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_wrong_folders_raise_with_the_expected_layout(tmp_path: Path) -> None:
     touch(tmp_path, "1.jpg")
     with pytest.raises(NotADirectoryError, match="is a file"):
         load_catalogue(tmp_path / "1.jpg")
-    with pytest.raises(ValueError, match=r"found no class folder .* 1 other files"):
+    with pytest.raises(ValueError, match=r"found no class folder .*outside of the classes: 1"):
         load_catalogue(tmp_path)
     touch(tmp_path, "faces/1.jpg")
     with pytest.raises(ValueError, match=r"two or more sub-folders.*found one class, 'faces'"):

@@ -10,6 +10,13 @@ from typer.testing import CliRunner
 
 from skcomic.cli import app
 
+OF_IMAGES = {
+    "--pair": ["[a-z]", "(", "(never)"],
+    "--root": ["NOWHERE"],
+    "--path-column": ["file"],
+    "--label-column": ["kind"],
+    "--pair-column": ["person"],
+}
 COMMANDS = {
     ("study", "IMAGES"): {
         "--sizes": ["64,a", "4", "", "32,32"],
@@ -34,8 +41,13 @@ COMMANDS = {
         "--jobs": ["0", "x"],
         "--pairs": ["0", "-3", "x"],
         "--resume": ["NOWHERE", "FILE"],
+        **OF_IMAGES,
     },
-    ("check", "IMAGES"): {"--jobs": ["0", "x"], "--out": ["NOWHERE/problems.csv"]},
+    ("check", "IMAGES"): {
+        "--jobs": ["0", "x"],
+        "--out": ["NOWHERE/problems.csv"],
+        **OF_IMAGES,
+    },
     ("fetch",): {
         "--data-home": ["FILE"],
         "--version": ["9"],
@@ -51,7 +63,7 @@ COMMANDS = {
     ("cache", "info", "NOWHERE"): {},
     ("cache", "clear", "NOWHERE"): {},
 }
-WITHOUT_VALUE = {"--force", "--help"}
+WITHOUT_VALUE = {"--force", "--help", "--ignore-split"}
 CASES = [
     (command, option, value)
     for command, options in COMMANDS.items()

@@ -116,7 +116,7 @@ def test_a_former_study_is_replaced_only_by_a_finished_one(
     assert "4 fits are kept" in capfd.readouterr().out
     assert study_files(out).keys() == former.keys()
     assert study_files(out)["model.skcomic"] != former["model.skcomic"]
-    assert json.loads((out / "settings.json").read_text())["root"] == str(faces_dir)
+    assert json.loads((out / "settings.json").read_text())["images"] == str(faces_dir)
     assert not (out / "drawn").exists()
     assert not (out / ".next").exists()
     assert "is finished; see" in run("study", "--resume", out).stdout
@@ -155,8 +155,8 @@ def test_names_are_never_markup(faces_dir: Path, tmp_path: Path, capfd) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "there is no folder 'nowhere'"),
-        (["file"], "'file' is a file"),
+        (["nowhere"], "/nowhere'; give the folder that holds one sub-folder of images"),
+        (["file"], "is a file that cannot be read as a table"),
         (["one"], "found one class, 'faces'"),
         (["none"], "found no class folder with images"),
         (["two", "--sizes", "64,a"], "--sizes takes whole numbers with commas"),
@@ -387,3 +387,53 @@ def test_check_of_many_problems_prints_a_summary(
     out = tmp_path / "problems.csv"
     assert ended_with("check", root, "--out", out) == 1
     assert out.read_text().count(",empty,") == 30
+
+
+def test_a_study_of_a_table(faces_dir: Path, tmp_path: Path, capfd) -> None:
+    """Its pairs and its split are in columns; a copy of a training image is in the test."""
+    rows = ["file,kind,person,split"]
+    for pair, part in enumerate(["train"] * 16 + ["test"] * 8):
+        rows += [f"{label}/pair_{pair:04}.jpg,{label[:-1]},p{pair},{part}"
+                 for label in ("faces", "comics")]  # fmt: skip
+    shutil.copytree(faces_dir, tmp_path / "photos")
+    shutil.copy(tmp_path / "photos/faces/pair_0000.jpg", tmp_path / "photos/faces/pair_0020.jpg")
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(rows))
+    columns = ["--root", tmp_path / "photos", "--path-column", "file", "--label-column", "kind",
+               "--pair-column", "person"]  # fmt: skip
+    out = tmp_path / "out"
+    assert ended_with("study", table, *columns, "--out", out, *QUICK, "--jobs", "1") == 0
+    printed = " ".join(capfd.readouterr().out.split())
+    assert "The parts were given: train, test; drawn from train: validation." in printed
+    assert "repeat others of an earlier part: 1 of the test, 0 of the validation." in printed
+    assert "Caution: 1 of 16 test images repeat images that are trained on" in printed
+    numbers = json.loads((out / "study.json").read_text())
+    assert numbers["given_split"] == {"parts": ["train", "test"], "validation": 0, "test": 1}
+    assert numbers["split"]["test"] == 16
+    assert [row["label"] for row in numbers["classes"]] == ["comic", "face"]
+    assert "23 pairs in parts that were given" in (out / "card.md").read_text()
+    assert ended_with("check", table, *columns) == 1
+    assert "duplicate: 1" in capfd.readouterr().out
+
+
+def test_what_is_skipped_is_reported(faces_dir: Path, tmp_path: Path, capfd) -> None:
+    root = Path(shutil.copytree(faces_dir, tmp_path / "images"))
+    for label in ("faces", "comics"):
+        (root / label / "notes.txt").write_text("a text")
+        for number in range(24):
+            image = root / label / f"pair_{number:04}.jpg"
+            image.rename(image.with_name(f"{number}.jpg"))
+    (root / "faces" / "7.jpg").unlink()
+    assert ended_with("check", root, "--pair", "none") == 0
+    assert capfd.readouterr().out.startswith("Skipped: not an image: 2.\n")
+    assert ended_with("check", root) == 0  # numbers are perhaps no pairs: only to be thought about
+    printed = " ".join(capfd.readouterr().out.split())
+    assert "names are numbers: 1" in printed
+    assert "1 of 24 pairs have no image of some class" in printed
+    command = ["study", root, "--out", tmp_path / "out", *QUICK, "--jobs", "1", "--pair", "none"]
+    assert ended_with(*command) == 0
+    assert "skipped: not an image: 2." in " ".join(capfd.readouterr().out.split())
+    assert "not an image: 2" in (tmp_path / "out" / "report.html").read_text()
+    numbers = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert numbers["skipped"] == {"not an image": 2}
+    assert numbers["catalogue"]["pairs"] == 47

@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -333,3 +335,21 @@ def test_the_warning_about_retracing_is_recognized(caplog: pytest.LogCaptureFixt
         assert caplog.records == []
     finally:
         logger.removeHandler(caplog.handler)
+
+
+def test_networks_are_loaded_from_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from skcomic.nets.backend import import_keras
+
+    keras = import_keras()
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    network.save(tmp_path / "network.keras")
+    content = (tmp_path / "network.keras").read_bytes()
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("a temporary file")
+
+    for name in ("mkstemp", "mkdtemp"):
+        monkeypatch.setattr(tempfile, name, fail)
+    again = compat_keras.load_network(content)
+    rows = np.eye(4, dtype=np.float32)
+    np.testing.assert_array_equal(again(rows), network(rows))

@@ -124,6 +124,7 @@ def good_formats() -> Iterator[Case]:
         "baseline": encoded(coloured(), "JPEG", quality=95, subsampling=0),
         "progressive": encoded(coloured(), "JPEG", quality=95, subsampling=0, progressive=True),
         "WebP": encoded(coloured(), "WEBP", quality=95),
+        "AVIF": encoded(coloured(), "AVIF", quality=95, subsampling="4:4:4"),
     }
     for name, data in written.items():
         for extension in ("jpg", "png", "txt"):
@@ -134,7 +135,8 @@ def good_formats() -> Iterator[Case]:
         "JPEG 2000": ("JPEG2000", {}), "TIFF": ("TIFF", {}), "WebP": ("WEBP", {"lossless": True}),
         "TIFF, LZW": ("TIFF", {"compression": "tiff_lzw"}),
         "TIFF, deflate": ("TIFF", {"compression": "tiff_adobe_deflate"}),
-        "TIFF, PackBits": ("TIFF", {"compression": "packbits"}),
+        "TIFF, PackBits": ("TIFF", {"compression": "packbits"}), "PCX": ("PCX", {}),
+        "SGI": ("SGI", {}), "DDS": ("DDS", {}),
     }  # fmt: skip
     for name, (kind, options) in lossless.items():
         data = encoded(coloured(), kind, **options)
@@ -266,6 +268,7 @@ def truncated() -> Iterator[Case]:
         "PNG": ("PNG", {}), "GIF": ("GIF", {}), "WebP": ("WEBP", {}), "BMP": ("BMP", {}),
         "lossless WebP": ("WEBP", {"lossless": True}), "TIFF": ("TIFF", {}), "PPM": ("PPM", {}),
         "TIFF, LZW": ("TIFF", {"compression": "tiff_lzw"}), "JPEG 2000": ("JPEG2000", {}),
+        "PCX": ("PCX", {}), "SGI": ("SGI", {}), "DDS": ("DDS", {}),
     }  # fmt: skip
     for name, (kind, options) in kinds.items():
         data = encoded(noise(), kind, **options)
@@ -330,9 +333,16 @@ def no_images() -> Iterator[Case]:
         "zero bytes": b"", "text": b"I am a text", "one byte": b"\xff", "zeros": bytes(1000),
         "PDF": b"%PDF-1.7\n", "SVG": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n",
-        "HTML": b"<!DOCTYPE html>", "zip": b"PK\3\4" + bytes(99), "icon": b"\0\0\1\0" + bytes(99),
-        "EPS of Pillow": encoded(grey(), "EPS"), "PCX": encoded(grey(), "PCX"),
+        "HTML": b"<!DOCTYPE html>", "zip": b"PK\3\4" + bytes(99),
+        "EPS of Pillow": encoded(grey(), "EPS"),
     }  # fmt: skip
+    others = {
+        "HEIC": b"\0\0\0\x18ftypheic" + bytes(8) + b"mif1heic", "JPEG XL": b"\xff\x0a" + bytes(9),
+        "ICO": encoded(grey(), "ICO"), "ICNS": b"icns" + bytes(9), "QOI": b"qoif" + bytes(9),
+    }  # fmt: skip
+    for name, data in others.items():
+        reason = f"is of the format {name}, which is not read here"
+        yield Case("no image", name, file_of(data), Failure("not an image", reason))
     for name, data in contents.items():
         kind = "not an image" if data else "empty"
         reason = "not an image in any of the formats" if data else "is empty"

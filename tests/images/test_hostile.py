@@ -117,7 +117,8 @@ def test_no_permission() -> None:
     assert caught.value.failures == [(str(path), "permission", "no permission to read it")]
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "JPEG2000", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "JPEG2000", "WEBP", "AVIF",
+                                  "PCX", "SGI", "DDS"])  # fmt: skip
 def test_the_limit_of_pixels_is_the_one_that_is_given(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "image"
     Image.new("L", (100, 100)).save(path, kind)
@@ -130,7 +131,8 @@ def test_the_limit_of_pixels_is_the_one_that_is_given(tmp_path: Path, kind: str)
         ImageVectorizer(2, max_pixels=9_999).transform([path])
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "JPEG2000"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "JPEG2000", "AVIF",
+                                  "PCX", "SGI", "DDS"])  # fmt: skip
 @pytest.mark.parametrize("limit", [6_000, 1_000])
 def test_the_global_of_pillow_does_not_decide(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, limit: int

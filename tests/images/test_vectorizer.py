@@ -9,7 +9,10 @@ from sklearn.utils import get_tags
 
 from skcomic import ImageReadError, ImageVectorizer, read_raster
 
-NO_IMAGE = "not an image in any of the formats BMP, GIF, JPEG, JPEG2000, PNG, PPM, TIFF, WEBP"
+NO_IMAGE = (
+    "not an image in any of the formats AVIF, BMP, DDS, GIF, JPEG, JPEG2000, PCX, PNG, PPM, PSD, "
+    "SGI, TIFF, WEBP"
+)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +130,15 @@ def test_what_is_no_column_of_paths_is_refused(faces: pd.DataFrame) -> None:
     vectorizer = ImageVectorizer(8)
     with pytest.raises(ValueError, match="put a single path into a list"):
         vectorizer.transform(faces.path[0])
-    with pytest.raises(ValueError, match=r"it has shape \(48, 3\)"):
-        vectorizer.transform(faces)
+    with pytest.raises(ValueError, match=r"it has shape \(48, 2\)"):
+        vectorizer.transform(faces[["label", "pair"]])
     with pytest.raises(ValueError, match="row 1 of X is not a path but 3 of int"):
         vectorizer.transform([faces.path[0], 3])
     assert vectorizer.transform([]).shape == (0, 64)
+
+
+def test_a_catalogue_is_taken(faces: pd.DataFrame) -> None:
+    vectorizer = ImageVectorizer(size=12)
+    rows = vectorizer.fit_transform(faces.path)
+    np.testing.assert_array_equal(vectorizer.fit_transform(faces), rows)
+    np.testing.assert_array_equal(vectorizer.transform(faces[["label", "path"]]), rows)

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
@@ -170,8 +172,14 @@ def test_a_full_disk_or_a_mistake_leaves_the_former_table(
         (["FACES", "FILE"], "is the model file, and the first: skcomic predict"),
         (["FILE", "none"], "found no images in 'none'; give image files"),
         (["FILE", "FACES/*.png"], "found no images in"),
-        (["FILE", "FACES", "--out", "not/there.csv"], "cannot write it: No such file"),
-        (["FILE", "FACES", "--jobs", "0"], "n_jobs == 0"),
+        (
+            ["FILE", "FACES", "--out", "not/there.csv"],
+            "cannot write --out 'not/there.csv': there is no folder 'not'",
+        ),
+        (
+            ["FILE", "FACES", "--jobs", "0"],
+            "--jobs must be 1 or more, or -1 for one on each core, not 0",
+        ),
     ],
 )
 def test_mistakes_are_answered_in_a_sentence(
@@ -215,3 +223,19 @@ def test_a_list_on_standard_input_and_a_closed_pipe(
     assert lines[0].startswith(b"path,label,probability_comics")
     assert lines[1].startswith(odd + b",")
     assert lines[2].startswith(faces.path[0].encode() + b",")
+
+
+def test_one_path_and_a_catalogue_are_taken(pipeline, faces: pd.DataFrame) -> None:
+    (one,) = predict_files(pipeline, faces.path[3])
+    (again,) = predict_files(pipeline, Path(faces.path[3]))
+    assert one.path == again.path == faces.path[3]
+    assert [row.path for row in predict_files(pipeline, faces)] == faces.path.tolist()
+
+
+def test_what_is_skipped_in_folders_is_counted(tmp_path: Path) -> None:
+    Image.new("L", (40, 40)).save(tmp_path / "an image", format="PNG")
+    (tmp_path / ".hidden.png").touch()
+    (tmp_path / "notes.txt").write_text("a text")
+    skipped: Counter[str] = Counter()
+    assert list(find_images(str(tmp_path), skipped)) == [str(tmp_path / "an image")]
+    assert skipped == {"hidden file": 1, "not an image": 1}

@@ -1,0 +1,119 @@
+"""A folder with a sub-folder per class, or with those in each part of a split -> rows."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from skcomic.catalogue.validation import PARTS, normalize
+from skcomic.images.listing import skipping_reason, walk_images
+
+#: Columns of what is read from a folder or a table: `within` is the path within the class.
+ROWS = ("path", "label", "within", "pair", "split")
+
+OUTSIDE, EMPTY = "file outside of the classes", "folder without images"
+
+_PART_OF_NAME = {name: part for part, names in PARTS.items() for name in names}
+
+
+def list_folder(
+    root: Path,
+    extensions: tuple[str, ...] | None,
+    skipped: Counter[str],
+    *,
+    ignore_split: bool,
+) -> pd.DataFrame:
+    """List the images of a folder.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    extensions : tuple of str or None
+        As for `walk_images`.
+    skipped : Counter
+        What is skipped is counted here.
+    ignore_split : bool
+        Whether to take all parts of a split together.
+
+    Returns
+    -------
+    rows : DataFrame
+        With the columns `ROWS`.
+
+    Raises
+    ------
+    ValueError
+        As for `load_catalogue`.
+    """
+    folders = _sub_folders(root, Counter())
+    parts = [_PART_OF_NAME.get(folder.name.lower(), "") for folder in folders]
+    if len(folders) >= 2 and all(parts) and {"train", "test"} & set(parts):
+        _sub_folders(root, skipped)
+        _check_parts_hold_classes(root, folders)
+        rows = [
+            (*row, "" if ignore_split else part)
+            for part, folder in zip(parts, folders, strict=True)
+            for row in _list_classes(folder, extensions, skipped)
+        ]
+    else:
+        rows = [(*row, "") for row in _list_classes(root, extensions, skipped)]
+    frame = pd.DataFrame(rows, columns=list(ROWS))
+    frame = frame.sort_values(["label", "split"], kind="stable", ignore_index=True)
+    _check_classes(frame, root, skipped)
+    return frame
+
+
+def _sub_folders(folder: Path, skipped: Counter[str]) -> list[Path]:
+    """Return the sub-folders, sorted; count what else is in a folder."""
+    found = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if (reason := skipping_reason(entry)) is not None:
+            skipped[reason] += 1
+        elif entry.is_dir():
+            found.append(Path(entry.path))
+        else:
+            skipped[OUTSIDE] += 1
+    return found
+
+
+def _list_classes(
+    folder: Path, extensions: tuple[str, ...] | None, skipped: Counter[str]
+) -> Iterator[tuple[str, str, str, None]]:
+    """List the images of each class: path, label, path within the class, and no pair yet."""
+    for of_class in _sub_folders(folder, skipped):
+        path = None
+        for path in walk_images(str(of_class), skipped, extensions):
+            yield path, normalize(of_class.name), os.path.relpath(path, of_class), None
+        if path is None:
+            skipped[EMPTY] += 1
+
+
+def _check_parts_hold_classes(root: Path, folders: list[Path]) -> None:
+    for folder in folders:
+        others: Counter[str] = Counter()
+        if not _sub_folders(folder, others):
+            raise ValueError(
+                f"{str(root)!r} looks as if it were split into parts, but there are "
+                f"{others.total()} files and no class folders in {folder.name!r}; put the images "
+                "of each class into a folder of its own, in each part"
+            )
+
+
+def _check_classes(rows: pd.DataFrame, root: Path, skipped: Counter[str]) -> None:
+    classes = sorted(rows.label.unique())
+    if len(classes) < 2:
+        counts = ", ".join(f"{reason}: {count}" for reason, count in skipped.items())
+        found = f"one class, {classes[0]!r}" if classes else "no class folder with images"
+        raise ValueError(
+            f"{str(root)!r} must contain two or more sub-folders, one per class, with images in "
+            f"them; found {found}" + (f" (skipped: {counts})" if counts else "")
+        )
+    for part, of_part in rows.label.groupby(rows.split):
+        if part and (absent := sorted(set(classes) - set(of_part))):
+            raise ValueError(
+                f"the part {part!r} of {str(root)!r} has no images of {absent}; add some, or let "
+                "the study split all images itself with ignore_split=True (--ignore-split)"
+            )

@@ -1,0 +1,103 @@
+"""The options that say what is an image, what its class is and what belongs together."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Images = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder with one sub-folder of images per class, also within train, val and test; or "
+        "a CSV file with a row for each image."
+    ),
+]
+Pair = Annotated[
+    str,
+    typer.Option(
+        help="Which images belong together: stem (the same name), none, or a regular expression "
+        "whose first group is the same.",
+    ),
+]
+IgnoreSplit = Annotated[
+    bool, typer.Option("--ignore-split", help="Split images of train, val and test again.")
+]
+Root = Annotated[
+    Path | None, typer.Option(help="Folder that the paths of a CSV file are relative to.")
+]
+PathColumn = Annotated[str, typer.Option(help="Column of a CSV file.")]
+LabelColumn = Annotated[str, typer.Option(help="Column of a CSV file.")]
+PairColumn = Annotated[str | None, typer.Option(help="Column of a CSV file.")]
+
+
+def load_images(
+    images: Path,
+    *,
+    pair: str,
+    ignore_split: bool,
+    root: Path | None,
+    path_column: str,
+    label_column: str,
+    pair_column: str | None,
+) -> "pd.DataFrame":
+    """Load a catalogue as the options say.
+
+    Parameters
+    ----------
+    images, pair, ignore_split, root, path_column, label_column, pair_column
+        The values of the options.
+
+    Returns
+    -------
+    catalogue : DataFrame
+        As from `load_catalogue`.
+
+    Raises
+    ------
+    OSError, ValueError
+        As for `load_catalogue`, in the words of the options.
+    """
+    from skcomic.catalogue.loading import load_catalogue
+    from skcomic.catalogue.pairs import make_pair_rule
+
+    is_of_table = root, pair_column, (path_column, label_column) != ("path", "label")
+    if images.is_dir() and any(is_of_table):
+        raise ValueError(
+            "--root, --path-column, --label-column and --pair-column are for a CSV file, but "
+            f"{str(images)!r} is a folder"
+        )
+    if root is not None and not root.is_dir():
+        raise FileNotFoundError(f"--root: there is no folder {str(root)!r}")
+    try:
+        make_pair_rule(pair)
+    except ValueError as error:
+        raise ValueError(f"--pair: {error}") from None
+    return load_catalogue(
+        images,
+        pair=pair_column or pair,
+        ignore_split=ignore_split,
+        root=root,
+        path=path_column,
+        label=label_column,
+    )
+
+
+def describe_skipped(catalogue: "pd.DataFrame") -> str:
+    """Count what was skipped, in a sentence; empty if nothing was.
+
+    Parameters
+    ----------
+    catalogue : DataFrame
+        As from `load_catalogue`.
+
+    Returns
+    -------
+    sentence : str
+        Such as "Skipped: not an image: 3."
+    """
+    counts = catalogue.attrs.get("skipped", {}).items()
+    listed = ", ".join(f"{reason}: {count}" for reason, count in counts)
+    return f"Skipped: {listed}." if listed else ""
