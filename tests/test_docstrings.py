@@ -48,6 +48,7 @@ PUBLIC_NAMES = [
     "ModelFileError",
     "Prediction",
     "Study",
+    "Study.caveats",
     "Study.describe_images",
     "Study.display",
     "Study.name_candidates",

@@ -98,11 +98,7 @@ def study(
     console = plain_console()
     with plain_errors(resume or out):
         # Every option is checked before anything large is imported or anything is deleted.
-        check_jobs(jobs)
-        check_option("--pairs", pairs, pairs >= 1, "1 or more")
-        is_long = max_seconds_per_fit is None or max_seconds_per_fit > 0
-        check_option("--max-seconds-per-fit", max_seconds_per_fit, is_long, "above 0")
-        check_is_no_file("--cache", cache)
+        _check_run_options(jobs, pairs, max_seconds_per_fit, cache)
         settings: dict[str, Any] = {
             "images": str(images.absolute()) if images else None,
             "drawn_pairs": None if images else pairs,
@@ -121,6 +117,16 @@ def study(
             asked = {**settings, "out": str(out.absolute())}
             settings = _restored_settings(resume, asked, context)
         _run(console, resume or out, settings, force=force, resume=resume is not None)
+
+
+def _check_run_options(
+    jobs: int, pairs: int, max_seconds_per_fit: float | None, cache: Path | None
+) -> None:
+    check_jobs(jobs)
+    check_option("--pairs", pairs, pairs >= 1, "1 or more")
+    is_valid = max_seconds_per_fit is None or max_seconds_per_fit > 0
+    check_option("--max-seconds-per-fit", max_seconds_per_fit, is_valid, "above 0")
+    check_is_no_file("--cache", cache)
 
 
 def _run(

@@ -117,8 +117,10 @@ def test_no_permission() -> None:
     assert caught.value.failures == [(str(path), "permission", "no permission to read it")]
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "JPEG2000", "WEBP", "AVIF",
-                                  "PCX", "SGI", "DDS"])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    ["PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "JPEG2000", "WEBP", "AVIF", "PCX", "SGI", "DDS"],
+)
 def test_the_limit_of_pixels_is_the_one_that_is_given(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "image"
     Image.new("L", (100, 100)).save(path, kind)
