@@ -1,6 +1,7 @@
 """Problems of a catalogue: files that cannot be read, unusual images, and duplicates."""
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
+from skcomic.catalogue.contrast import find_uniform_classes, lacks_contrast
 from skcomic.catalogue.duplicates import (
     COMPARED_SIDE,
     N_BITS,
@@ -33,6 +35,9 @@ KINDS = (
     "pair incomplete",
     "animated",
     "tiny",
+    "no contrast",
+    "class without differences",
+    "few levels",
     "extension does not match the content",
     "names are numbers",
 )
@@ -56,6 +61,8 @@ FORMATS_OF_EXTENSIONS = {
 # Images that one thread examines at a time. 2,048 JPEG files of 64x64 pixels in two threads take
 # 1.6 s; in batches of 1 2.7 s, of 4 2.1 s, of 256 1.7 s.
 _BATCH = 32
+_DIGEST_BYTES = 16
+_LEVELS_OF_12_BITS = 4096
 
 
 class Problem(NamedTuple):
@@ -90,6 +97,12 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
             The file has more than one frame; only the first is used.
         ``tiny``
             A side is shorter than 32 pixels.
+        ``no contrast``
+            All pixels are of one level at 32x32 pixels, on white.
+        ``class without differences``
+            All images of the class look the same at 32x32 pixels; reported at the first.
+        ``few levels``
+            The levels of 16 bits are all below 4096: perhaps they are of 12 bits.
         ``extension does not match the content``
             Such as a PNG image whose name ends in ``.jpg``. It is read as a PNG image.
         ``duplicate``, ``near-duplicate``
@@ -125,19 +138,20 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
     catalogue = validate_catalogue(catalogue)
     hashes = np.zeros((len(catalogue), N_WORDS), dtype=np.uint64)
     is_read = np.zeros(len(catalogue), dtype=bool)
+    digests = np.zeros((len(catalogue), _DIGEST_BYTES), dtype=np.uint8)
     problems: list[list[Problem]] = [[] for _ in range(len(catalogue))]
     paths = catalogue.path.tolist()
     batches = np.array_split(np.arange(len(paths)), max(1, len(paths) // _BATCH))
     examined = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
         delayed(_examine_batch)([paths[row] for row in batch]) for batch in batches
     )
-    for batch, (batch_problems, batch_hashes, batch_is_read) in zip(
-        batches, examined, strict=True
-    ):
-        hashes[batch], is_read[batch] = batch_hashes, batch_is_read
-        for row, file_problems in zip(batch, batch_problems, strict=True):
+    for batch, found in zip(batches, examined, strict=True):
+        hashes[batch], digests[batch], is_read[batch] = found.hashes, found.digests, found.is_read
+        for row, file_problems in zip(batch, found.problems, strict=True):
             problems[row] += file_problems
     for row, problem in _list_duplicates(catalogue, hashes, is_read):
+        problems[row].append(problem)
+    for row, problem in _list_uniform_classes(catalogue, digests, is_read):
         problems[row].append(problem)
     for row, problem in _list_incomplete_pairs(catalogue):
         problems[row].append(problem)
@@ -145,8 +159,16 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
     return pd.DataFrame(listed, columns=list(Problem._fields), dtype=str)
 
 
-def _examine_batch(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, np.ndarray]:
-    """Return the problems and the hash of each file, and whether it can be read."""
+class _Examined(NamedTuple):
+    """The problems, hashes of the look and of the pixels, and whether they are read, of files."""
+
+    problems: list[list[Problem]]
+    hashes: np.ndarray
+    digests: np.ndarray
+    is_read: np.ndarray
+
+
+def _examine_batch(paths: list[str]) -> _Examined:
     rasters = np.zeros((len(paths), COMPARED_SIDE, COMPARED_SIDE), dtype=np.uint8)
     is_read = np.zeros(len(paths), dtype=bool)
     problems: list[list[Problem]] = []
@@ -160,7 +182,13 @@ def _examine_batch(paths: list[str]) -> tuple[list[list[Problem]], np.ndarray, n
         problems.append(
             [Problem(path, kind, detail) for kind, detail in _find_anomalies(path, facts)]
         )
-    return problems, perceptual_hashes(rasters), is_read
+    digests = [blake2b(raster.tobytes(), digest_size=_DIGEST_BYTES).digest() for raster in rasters]
+    return _Examined(
+        problems,
+        perceptual_hashes(rasters),
+        np.frombuffer(b"".join(digests), np.uint8).reshape(len(paths), _DIGEST_BYTES),
+        is_read,
+    )
 
 
 def _find_anomalies(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
@@ -168,6 +196,18 @@ def _find_anomalies(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
         yield "animated", f"{facts.n_frames} frames, of which the first is used"
     if min(facts.width, facts.height) < TINY:
         yield "tiny", f"{facts.width} x {facts.height} pixels"
+    if lacks_contrast(facts.raster[np.newaxis])[0]:
+        yield (
+            "no contrast",
+            f"all pixels are of level {facts.raster[0, 0]}; if it is transparent, choose another "
+            "background",
+        )
+    if facts.max_level is not None and facts.max_level < _LEVELS_OF_12_BITS:
+        yield (
+            "few levels",
+            f"the highest level is {facts.max_level} of 65535, so that it is nearly black; if "
+            "these are 12-bit levels, multiply them by 16",
+        )
     extension = Path(path).suffix.lower()
     if FORMATS_OF_EXTENSIONS.get(extension, facts.format) != facts.format:
         yield "extension does not match the content", f"is a {facts.format} image"
@@ -189,6 +229,17 @@ def _list_duplicates(
             bits = f"{duplicates.distance[row]} of {N_BITS} bits differ"
             detail = f"looks like {name}{conflict} ({bits})"
             yield row, Problem(paths[row], "near-duplicate", detail)
+
+
+def _list_uniform_classes(
+    catalogue: pd.DataFrame, digests: np.ndarray, is_read: np.ndarray
+) -> Iterator[tuple[int, Problem]]:
+    labels = catalogue.label.to_numpy()
+    for label in find_uniform_classes(digests[is_read], labels[is_read]):
+        row = int(np.flatnonzero(is_read & (labels == label))[0])
+        path = catalogue.path.iloc[row]
+        detail = f"all images of {label} look the same; if they are transparent, choose another "
+        yield row, Problem(path, "class without differences", f"{detail}background")
 
 
 def _list_incomplete_pairs(catalogue: pd.DataFrame) -> Iterator[tuple[int, Problem]]:

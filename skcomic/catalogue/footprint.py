@@ -109,7 +109,7 @@ def estimate_footprint(
             continue
         seconds.append(time.perf_counter() - start)
         if cache is not None:
-            store_raster(cache, path, raster, "box")
+            store_raster(cache, path, raster)
     if failures:
         raise ImageReadError(failures, n_sample)
     return Footprint(

@@ -9,7 +9,7 @@ import typer
 
 from skcomic.study.settings import StudySettings, check_setting
 
-_SIZES = "sizes"
+_SIZES, _BACKGROUND = "sizes", "background"
 
 
 def option_name(setting: "Field[Any]") -> str:
@@ -60,6 +60,8 @@ def _options() -> list[inspect.Parameter]:
         default = setting.default
         if setting.name == _SIZES:  # typer would take a list as several options
             kind, default = str, ",".join(map(str, StudySettings.sizes))
+        elif setting.name == _BACKGROUND:  # nor does it take one of two types
+            kind = str
         hint = Annotated[kind, typer.Option(help=setting.metadata["help"])]
         options.append(
             inspect.Parameter(
@@ -93,7 +95,11 @@ def read_setting_options(options: dict[str, Any]) -> dict[str, Any]:
     settings = {}
     for setting in fields(StudySettings):
         name = option_name(setting)
-        value = _parse_sizes(options[name]) if setting.name == _SIZES else options[name]
+        value = options[name]
+        if setting.name == _SIZES:
+            value = _parse_sizes(value)
+        elif setting.name == _BACKGROUND and value.isdecimal():
+            value = int(value)
         check_setting(setting, value, f"--{name.replace('_', '-')}")
         settings[setting.name] = value
     return settings

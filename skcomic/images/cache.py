@@ -14,7 +14,7 @@ from typing import Any
 import lmdb
 import numpy as np
 
-from skcomic.images.decoding import MAX_PIXELS, PathLike, Resample, decoder_version
+from skcomic.images.decoding import PathLike, Rendering, decoder_version
 from skcomic.images.integrity import IntegrityMarker, marker_path
 
 #: Bytes that one cache may take; a full cache stores nothing more. A raster of 64x64
@@ -57,8 +57,7 @@ def is_settled(before: FileState | None, after: FileState | None) -> bool:
 def raster_keys(
     states: Sequence[FileState | None],
     size: tuple[int, ...],
-    resample: Resample,
-    max_pixels: int = MAX_PIXELS,
+    rendering: Rendering,
 ) -> list[bytes | None]:
     """Hash everything that determines the pixels of a raster, or whether it can be decoded.
 
@@ -66,15 +65,17 @@ def raster_keys(
     ----------
     states : sequence of FileState or None
         The states of the image files; None for a missing file.
-    size, resample, max_pixels
-        As for `read_raster`.
+    size : tuple of int
+        Height and width of the raster, in pixels.
+    rendering : Rendering
+        The parameters of `read_raster`.
 
     Returns
     -------
     keys : list of bytes or None
         One key of 16 bytes per file; None for a missing file.
     """
-    rules = f"{decoder_version()}|{size}|{resample}|{max_pixels}|"
+    rules = f"{decoder_version()}|{size}|{tuple(rendering)}|"
     settings_hash = blake2b(rules.encode(), digest_size=16)
     keys: list[bytes | None] = []
     for state in states:

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import PIL
 from PIL import Image, ImageFile, features
+from PIL.TiffImagePlugin import TiffImageFile
 
+from skcomic.images.metadata import decode_despite_metadata
 from skcomic.images.opening import (
     MAX_PIXELS,
     FailureKind,
@@ -18,6 +21,7 @@ from skcomic.images.opening import (
 )
 
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+Background = Literal["white", "black", "auto"] | int
 PathLike = str | os.PathLike[str]
 
 RESAMPLING: dict[str, Image.Resampling] = {
@@ -34,7 +38,7 @@ EXTENSIONS = (
 
 # Increase it with every change of this module that changes pixels, so that caches do not use
 # rasters of before.
-_DECODER_VERSION = 2
+_DECODER_VERSION = 3
 
 # Decoded pixels for each pixel of the raster, along a side, that count as "very many" (`_scale`).
 _MIN_RATIO = 8
@@ -52,6 +56,13 @@ _ROTATIONS = _QUARTER_TURNS | {
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
 }
+# The level of the background by its name, and the level from which the visible pixels of an image
+# are so light, on average, that "auto" puts them on black.
+_LEVELS = {"white": 255, "black": 0}
+_LIGHT = 128
+# TIFF 6.0, section 8: levels are inverted if the photometric interpretation is 0. Pillow does so
+# for 8 bits and fewer.
+_BITS_PER_SAMPLE_TAG, _PHOTOMETRIC_TAG, _WHITE_IS_ZERO = 258, 262, 0
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _UNSCALED_MODES = ("I", "F", "LAB")
 
@@ -69,13 +80,31 @@ class ImageFailure(NamedTuple):
 
 
 class ImageFacts(NamedTuple):
-    """What decoding all of a file has shown."""
+    """What decoding all of a file has shown; `max_level` is known of 16-bit levels."""
 
     raster: np.ndarray
     format: str
     width: int
     height: int
     n_frames: int
+    max_level: int | None
+
+
+class Rendering(NamedTuple):
+    """What decides the pixels of a raster, apart from the file and the size.
+
+    Parameters
+    ----------
+    resample, max_pixels, background
+        As for `read_raster`.
+    """
+
+    resample: Resample = "box"
+    max_pixels: int = MAX_PIXELS
+    background: Background = "white"
+
+
+DEFAULT_RENDERING = Rendering()
 
 
 class ImageReadError(ValueError):
@@ -125,14 +154,15 @@ def read_raster(
     resample: Resample = "box",
     *,
     max_pixels: int = MAX_PIXELS,
+    background: Background = "white",
 ) -> np.ndarray:
     """Read an image file as a grey raster of a given size.
 
     The whole frame is resized to `size`; its aspect ratio is not preserved. The orientation in
-    the EXIF data is applied; transparent pixels are composed with white; 16-bit grey levels are
-    converted to 8 bits; of an animation, the first frame is read. Grey is the luma of ITU-R 601,
-    as in Pillow: only the luma of a JPEG file is decoded, at 1/8, 1/4 or 1/2 of its size if the
-    result is the same.
+    the EXIF data is applied, nothing else of the metadata; transparent pixels are composed with
+    `background`; grey levels of 12 and 16 bits are converted to 8 bits; of an animation, the
+    first frame is read. Grey is the luma of ITU-R 601, as in Pillow: only the luma of a JPEG file
+    is decoded, at 1/8, 1/4 or 1/2 of its size if the result is the same.
 
     Parameters
     ----------
@@ -145,6 +175,10 @@ def read_raster(
     max_pixels : int, default=178_956_970
         Images of more pixels are refused before any of them is decoded: a file of a few hundred
         bytes can claim to be of any size.
+    background : {"white", "black", "auto"} or int, default="white"
+        What transparent pixels show: a grey level from 0 (black) to 255. "auto" is black for an
+        image whose visible pixels are light (of level 128 or more on average), and white for
+        others.
 
     Returns
     -------
@@ -182,16 +216,14 @@ def read_raster(
     array([[128, 128, 128],
            [128, 128, 128]], dtype=uint8)
     """
-    (raster,), _ = read_rasters(path, [size], resample, max_pixels=max_pixels)
+    (raster,), _ = read_rasters(path, [size], Rendering(resample, max_pixels, background))
     return raster
 
 
 def read_rasters(
     path: PathLike,
     sizes: Sequence[tuple[int, int]],
-    resample: Resample = "box",
-    *,
-    max_pixels: int = MAX_PIXELS,
+    rendering: Rendering = DEFAULT_RENDERING,
 ) -> tuple[list[np.ndarray], int]:
     """Read an image file at several sizes, with as few decodes as possible.
 
@@ -201,8 +233,8 @@ def read_rasters(
         The image file.
     sizes : sequence of (int, int)
         Height and width of each raster, in pixels.
-    resample, max_pixels
-        As for `read_raster`.
+    rendering : Rendering, default=Rendering()
+        The parameters of `read_raster`.
 
     Returns
     -------
@@ -222,8 +254,7 @@ def read_rasters(
     try:
         data = read_file(name)
         while missing := [size for size in sizes if size not in rasters]:
-            image = open_image(data, max_pixels)
-            rasters |= _grey_rasters(image, missing, RESAMPLING[resample])
+            rasters |= decode_despite_metadata(data, partial(_decode, missing, rendering))
             n_decodes += 1
     except Exception as error:
         # For a damaged file, Pillow's plug-ins raise nearly any exception (struct.error,
@@ -255,15 +286,27 @@ def examine_image(path: PathLike, size: tuple[int, int]) -> ImageFacts:
     """
     name = os.fspath(path)
     try:
-        data = read_file(name)
-        open_image(data, MAX_PIXELS).verify()  # the checksums of PNG, which decoding ignores
-        image = open_image(data, MAX_PIXELS)
-        width, height = image.size
-        rasters = _grey_rasters(image, [size], RESAMPLING["box"], full_decode=True)
-        n_frames = getattr(image, "n_frames", 1)
-        return ImageFacts(rasters[size], str(image.format), width, height, n_frames)
+        return decode_despite_metadata(read_file(name), partial(_examine, size))
     except Exception as error:  # any exception, see `read_rasters`
         raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
+
+
+def _decode(
+    sizes: Sequence[tuple[int, int]], rendering: Rendering, data: bytes
+) -> dict[tuple[int, int], np.ndarray]:
+    return _grey_rasters(open_image(data, rendering.max_pixels), sizes, rendering)
+
+
+def _examine(size: tuple[int, int], data: bytes) -> ImageFacts:
+    open_image(data, MAX_PIXELS).verify()  # the checksums of PNG, which decoding ignores
+    image = open_image(data, MAX_PIXELS)
+    width, height = image.size
+    rasters = _grey_rasters(image, [size], DEFAULT_RENDERING, full_decode=True)
+    n_frames = getattr(image, "n_frames", 1)
+    max_level = None
+    if image.mode in _SIXTEEN_BIT_MODES and _bits_per_level(image) == 16:
+        max_level = int(np.asarray(image).max())
+    return ImageFacts(rasters[size], str(image.format), width, height, n_frames, max_level)
 
 
 def decoder_version() -> str:
@@ -283,7 +326,7 @@ def decoder_version() -> str:
 def _grey_rasters(
     image: Image.Image,
     sizes: Sequence[tuple[int, int]],
-    resample: Image.Resampling,
+    rendering: Rendering,
     *,
     full_decode: bool = False,
 ) -> dict[tuple[int, int], np.ndarray]:
@@ -298,11 +341,11 @@ def _grey_rasters(
     # Applied last, to the smaller number of pixels.
     orientation = _orientation(image)
     transpose = _ROTATIONS.get(orientation)
-    grey = _to_grey(image)
+    grey = _to_grey(image, rendering.background)
     rasters = {}
     for size in sizes:
         height, width = size[::-1] if orientation in _QUARTER_TURNS else size
-        small = _resize(grey, (width, height), resample, box)
+        small = _resize(grey, (width, height), RESAMPLING[rendering.resample], box)
         rasters[size] = np.asarray(small if transpose is None else small.transpose(transpose))
     return rasters
 
@@ -311,7 +354,10 @@ def _orientation(image: Image.Image) -> int:
     # Pillow rotates TIFF files while it loads them, and then changes the orientation in the tags.
     if image.format != "TIFF" and image.info.keys().isdisjoint(_ORIENTATION_SOURCES):
         return 1
-    return image.getexif().get(_ORIENTATION_TAG, 1)
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # of damaged metadata nearly any, and warnings where they are errors
+        return 1
 
 
 def _resize(
@@ -353,13 +399,9 @@ def _draft(image: Image.Image, scale: int) -> tuple[float, float, float, float] 
     return (0, 0, full[0] / scale, full[1] / scale)
 
 
-def _to_grey(image: Image.Image) -> Image.Image:
+def _to_grey(image: Image.Image, background: Background) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_MODES:
-        levels = np.asarray(image).astype(np.uint32)
-        levels *= 255  # in place, to save memory
-        levels += 32_767
-        levels //= 65_535
-        return Image.fromarray(levels.astype(np.uint8))
+        return _to_eight_bits(image, background)
     if image.mode in _UNSCALED_MODES:
         raise RefusedError(
             "unreadable",
@@ -367,7 +409,47 @@ def _to_grey(image: Image.Image) -> Image.Image:
             "of 8 or 16 bits",
         )
     if image.has_transparency_data:
-        colours = image.convert("RGBA")
-        white = Image.new("RGBA", colours.size, "white")
-        return Image.alpha_composite(white, colours).convert("L")
+        return _compose(image.convert("RGBA"), background)
     return image if image.mode == "L" else image.convert("L")
+
+
+def _to_eight_bits(image: Image.Image, background: Background) -> Image.Image:
+    white = 2 ** _bits_per_level(image) - 1
+    levels = np.asarray(image).astype(np.uint32)
+    transparent = image.info.get("transparency")
+    is_visible = None if transparent is None else levels != transparent
+    if _tiff_tag(image, _PHOTOMETRIC_TAG) == _WHITE_IS_ZERO:
+        levels = white - levels
+    levels *= 255  # in place, to save memory
+    levels += white // 2
+    levels //= white
+    grey = Image.fromarray(levels.astype(np.uint8))
+    if is_visible is None:
+        return grey
+    alpha = Image.fromarray(np.where(is_visible, 255, 0).astype(np.uint8))
+    return _compose(Image.merge("LA", (grey, alpha)).convert("RGBA"), background)
+
+
+def _bits_per_level(image: Image.Image) -> int:
+    """Return the bits of a level of an image that Pillow opens with 16 bits: 12 in some TIFF."""
+    bits = _tiff_tag(image, _BITS_PER_SAMPLE_TAG)
+    return 16 if bits is None else int(bits[0])
+
+
+def _tiff_tag(image: Image.Image, tag: int) -> Any:
+    return image.tag_v2.get(tag) if isinstance(image, TiffImageFile) else None
+
+
+def _compose(colours: Image.Image, background: Background) -> Image.Image:
+    """Put an image with an alpha channel on a background, and make it grey."""
+    if background == "auto":
+        background = "black" if _are_visible_pixels_light(colours) else "white"
+    level = _LEVELS[background] if isinstance(background, str) else int(background)
+    ground = Image.new("RGBA", colours.size, (level, level, level, 255))
+    return Image.alpha_composite(ground, colours).convert("L")
+
+
+def _are_visible_pixels_light(colours: Image.Image) -> bool:
+    levels, alpha = np.asarray(colours.convert("L")), np.asarray(colours.getchannel("A"))
+    weighted = np.multiply(levels, alpha, dtype=np.uint32).sum(dtype=np.uint64)
+    return bool(weighted >= _LIGHT * max(1, int(alpha.sum(dtype=np.uint64))))

@@ -9,11 +9,11 @@ from joblib import Parallel, delayed
 
 from skcomic.images.cache import RasterCache, file_state, is_settled, raster_keys
 from skcomic.images.decoding import (
-    MAX_PIXELS,
+    DEFAULT_RENDERING,
     ImageFailure,
     ImageReadError,
     PathLike,
-    Resample,
+    Rendering,
     read_rasters,
 )
 
@@ -32,11 +32,10 @@ _MAX_BATCHES = 64
 def load_rasters(
     paths: Sequence[PathLike],
     sizes: Sequence[tuple[int, int]],
-    resample: Resample = "box",
+    rendering: Rendering = DEFAULT_RENDERING,
     *,
     n_jobs: int | None = None,
     cache: PathLike | None = None,
-    max_pixels: int = MAX_PIXELS,
 ) -> list[np.ndarray]:
     """Read image files as grey rasters, from the cache if they are stored there.
 
@@ -47,14 +46,12 @@ def load_rasters(
     sizes : sequence of (int, int)
         Heights and widths of the rasters of each image, in pixels. Sizes that are resized from
         the same decoded image share one decode.
-    resample : str, default="box"
-        As for `read_raster`.
+    rendering : Rendering, default=Rendering()
+        The parameters of `read_raster`. Rasters that were stored with others are not used.
     n_jobs : int or None, default=None
         Number of threads that decode.
     cache : str, path-like or None, default=None
         Folder of the cache. If it cannot be used, a warning is issued and images are decoded.
-    max_pixels : int, default=178_956_970
-        As for `read_raster`. Rasters that were stored with another limit are not used.
 
     Returns
     -------
@@ -78,9 +75,7 @@ def load_rasters(
     >>> large.shape, small.shape
     ((6, 16, 16), (6, 8, 8))
     """
-    rasters, failures = try_rasters(
-        paths, sizes, resample, n_jobs=n_jobs, cache=cache, max_pixels=max_pixels
-    )
+    rasters, failures = try_rasters(paths, sizes, rendering, n_jobs=n_jobs, cache=cache)
     if failures:
         raise ImageReadError(list(failures.values()), len(paths))
     return rasters
@@ -89,17 +84,16 @@ def load_rasters(
 def try_rasters(
     paths: Sequence[PathLike],
     sizes: Sequence[tuple[int, int]],
-    resample: Resample = "box",
+    rendering: Rendering = DEFAULT_RENDERING,
     *,
     n_jobs: int | None = None,
     cache: PathLike | None = None,
-    max_pixels: int = MAX_PIXELS,
 ) -> tuple[list[np.ndarray], dict[int, ImageFailure]]:
     """Read image files as `load_rasters` does, and return which ones cannot be read.
 
     Parameters
     ----------
-    paths, sizes, resample, n_jobs, cache, max_pixels
+    paths, sizes, rendering, n_jobs, cache
         As for `load_rasters`.
 
     Returns
@@ -115,12 +109,12 @@ def try_rasters(
     for start in range(0, len(paths), _CHUNK):
         chunk = paths[start : start + _CHUNK]
         parts = [array[start : start + _CHUNK] for array in rasters]
-        failed = _load_chunk(chunk, parts, (resample, max_pixels), n_jobs, store)
+        failed = _load_chunk(chunk, parts, rendering, n_jobs, store)
         failures |= {start + row: failed[row] for row in sorted(failed)}
     return rasters, failures
 
 
-def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray, resample: Resample) -> None:
+def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray) -> None:
     """Store a raster that was decoded elsewhere in a cache, unless its file was just written.
 
     Parameters
@@ -130,13 +124,11 @@ def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray, resample: 
     path : str or path-like
         The image file.
     raster : ndarray of shape (height, width), uint8
-        As from `read_raster`, with its default `max_pixels`.
-    resample : str
-        The filter that the raster was made with.
+        As from `read_raster`, with its defaults.
     """
     if is_settled(state := file_state(path), state):
         store = RasterCache.open(cache)
-        store.write(raster_keys([state], raster.shape, resample), raster[np.newaxis])
+        store.write(raster_keys([state], raster.shape, DEFAULT_RENDERING), raster[np.newaxis])
         store.count_decodes(1)
 
 
@@ -153,7 +145,7 @@ def temporary_cache() -> Iterator[str]:
 def _load_chunk(
     paths: Sequence[PathLike],
     rasters: list[np.ndarray],
-    settings: tuple[Resample, int],
+    rendering: Rendering,
     n_jobs: int | None,
     store: "RasterCache | None",
 ) -> dict[int, ImageFailure]:
@@ -161,14 +153,14 @@ def _load_chunk(
     missing = np.ones((len(rasters), len(paths)), dtype=bool)
     if store:
         states = [file_state(path) for path in paths]
-        keys = [raster_keys(states, part.shape[1:], *settings) for part in rasters]
+        keys = [raster_keys(states, part.shape[1:], rendering) for part in rasters]
         missing = np.array([~store.read(k, part) for k, part in zip(keys, rasters, strict=True)])
     rows = np.flatnonzero(missing.any(axis=0))
     if not len(rows):
         return {}
     batches = np.array_split(rows, min(len(rows), _MAX_BATCHES))
     results = Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(
-        delayed(_decode)(paths, rasters, batch, missing, settings) for batch in batches
+        delayed(_decode)(paths, rasters, batch, missing, rendering) for batch in batches
     )
     failed = {row: failure for _, failures in results for row, failure in failures.items()}
     if store:
@@ -188,18 +180,17 @@ def _decode(
     rasters: list[np.ndarray],
     rows: np.ndarray,
     missing: np.ndarray,
-    settings: tuple[Resample, int],
+    rendering: Rendering,
 ) -> tuple[int, dict[int, ImageFailure]]:
     """Decode some images; return how often a file was decoded, and the rows that failed."""
     n_decodes, failures = 0, {}
-    resample, max_pixels = settings
     for row in rows.tolist():
         targets = [
             part for part, is_missing in zip(rasters, missing[:, row], strict=True) if is_missing
         ]
         try:
             sizes = [target.shape[1:] for target in targets]
-            decoded, n = read_rasters(paths[row], sizes, resample, max_pixels=max_pixels)
+            decoded, n = read_rasters(paths[row], sizes, rendering)
         except ImageReadError as error:
             failures[row] = error.failures[0]
             continue

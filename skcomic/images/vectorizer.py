@@ -20,7 +20,15 @@ from skcomic._compat.sklearn import (
     with_callbacks,
 )
 from skcomic._estimator import EstimatorMixin, Sides
-from skcomic.images.decoding import MAX_PIXELS, RESAMPLING, ImageReadError, PathLike, Resample
+from skcomic.images.decoding import (
+    MAX_PIXELS,
+    RESAMPLING,
+    Background,
+    ImageReadError,
+    PathLike,
+    Rendering,
+    Resample,
+)
 from skcomic.images.loading import try_rasters
 
 WHITE = 255
@@ -56,6 +64,10 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
     max_pixels : int, default=178_956_970
         Images of more pixels are refused before any of them is decoded: a file of a few hundred
         bytes can claim to be of any size. `read_raster` lists what else is refused.
+    background : {"white", "black", "auto"} or int, default="white"
+        What transparent pixels show: a grey level from 0 (black) to 255. "auto" is black for an
+        image whose visible pixels are light (of level 128 or more on average), and white for
+        others: white drawings on a clear ground are blank sheets on white.
 
     See Also
     --------
@@ -85,6 +97,10 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         "cache": [str, os.PathLike, None],
         "on_error": [StrOptions({"raise", "nan"})],
         "max_pixels": [Interval(Integral, 1, None, closed="left")],
+        "background": [
+            StrOptions({"white", "black", "auto"}),
+            Interval(Integral, 0, WHITE, closed="both"),
+        ],
     }
 
     def __init__(
@@ -96,6 +112,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         cache: PathLike | None = None,
         on_error: Literal["raise", "nan"] = "raise",
         max_pixels: int = MAX_PIXELS,
+        background: Background = "white",
     ) -> None:
         self.size = size
         self.resample = resample
@@ -103,6 +120,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         self.cache = cache
         self.on_error = on_error
         self.max_pixels = max_pixels
+        self.background = background
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
@@ -151,10 +169,9 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         (rasters,), failures = try_rasters(
             paths,
             [(height, width)],
-            self.resample,
+            Rendering(self.resample, self.max_pixels, self.background),
             n_jobs=self.n_jobs,
             cache=self.cache,
-            max_pixels=self.max_pixels,
         )
         if failures and self.on_error == "raise":
             raise ImageReadError(list(failures.values()), len(paths))

@@ -56,6 +56,7 @@ def twelve_nets(settings: StudySettings, cache: PathLike, callbacks: list[Any]) 
     pipeline = make_comic_pipeline(
         vectorize__size=max(settings.sizes),
         vectorize__cache=cache,
+        vectorize__background=settings.background,
         classify__precision=settings.precision,
         classify__random_state=settings.random_state,
         classify__callbacks=callbacks,

@@ -38,7 +38,7 @@ def _of_images(study: "Study") -> Iterator[str]:
             f"pixels are of one grey level. {_ADVICE}"
         )
     if flat := study.contrast["classes"]:
-        yield f"All images of {_names(flat)} look the same. {_ADVICE}"
+        yield f"All images of {_names(list(map(str, flat)))} look the same. {_ADVICE}"
     if study.given_split is not None and (n_repeated := study.given_split["test"]):
         yield (
             f"{n_repeated} of {study.split['test']} test images repeat images that are trained "

@@ -17,7 +17,7 @@ from skcomic.catalogue.duplicates import (
 )
 from skcomic.catalogue.footprint import Footprint, estimate_footprint
 from skcomic.catalogue.splitting import assign_groups, split_catalogue
-from skcomic.images.decoding import ImageFailure, ImageReadError, PathLike
+from skcomic.images.decoding import ImageFailure, ImageReadError, PathLike, Rendering
 from skcomic.images.loading import try_rasters
 from skcomic.study.settings import StudySettings
 
@@ -57,7 +57,7 @@ def read_images(
     catalogue : DataFrame
         As from `load_catalogue`.
     settings : StudySettings
-        `sizes` and `on_bad` are of use here.
+        `sizes`, `background` and `on_bad` are of use here.
     n_jobs : int or None
         Number of threads that decode.
     cache : str or path-like
@@ -82,6 +82,7 @@ def read_images(
     rasters, failures = try_rasters(
         catalogue.path.tolist(),
         [(side, side) for side in settings.sizes],
+        Rendering(background=settings.background),
         n_jobs=n_jobs,
         cache=cache,
     )

@@ -6,6 +6,7 @@ from itertools import count
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
+from skcomic.images.decoding import Background
 from skcomic.nets.topology import Precision, check_depth
 from skcomic.selection.costs import Cost
 from skcomic.selection.pipelines import ARCHITECTURES
@@ -67,6 +68,10 @@ def _are_sizes(value: Any) -> bool:
     )
 
 
+def _is_background(value: Any) -> bool:
+    return value in ("white", "black", "auto") or (_is_int(value) and 0 <= value <= 255)
+
+
 def _can_be_balanced(value: Any) -> bool:
     n_nets, n_poolings = 1, len(ARCHITECTURES[_POOLING])
     for values in ARCHITECTURES.values():
@@ -111,6 +116,8 @@ class StudySettings:
     on_bad : {"raise", "quarantine"}, default="raise"
         "quarantine" leaves out the images that cannot be read, and lists them in the study. The
         other images of their pairs stay.
+    background : {"white", "black", "auto"} or int, default="white"
+        What transparent pixels show; see `ImageVectorizer`.
     random_state : int, default=0
         Decides the split, the candidates and every fit.
 
@@ -186,6 +193,14 @@ class StudySettings:
         default="raise",
         metadata=_about(
             "quarantine: leave out images that cannot be read, and list them.", *_one_of(OnBad)
+        ),
+    )
+    background: Background = field(
+        default="white",
+        metadata=_about(
+            "What transparent pixels show: white, black, auto, or a grey level.",
+            "white, black, auto or a level from 0 to 255",
+            _is_background,
         ),
     )
     random_state: int = field(

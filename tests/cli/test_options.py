@@ -34,6 +34,7 @@ COMMANDS = {
         "--precision": ["float16"],
         "--search": ["grid"],
         "--on-bad": ["delete"],
+        "--background": ["grey", "256", "-1"],
         "--seed": ["-1", "x"],
         "--out": ["FILE"],
         "--cache": ["FILE"],

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import psutil
 from hostile import Case, every_case
 
-from skcomic.images.decoding import ImageReadError, read_rasters
+from skcomic.images.decoding import ImageReadError, Rendering, read_rasters
 
 GROUPS = ("format", "pixels", "orientation", "animation", "bomb")
 SIZES = [(8, 8), (5, 7)]
@@ -182,7 +182,7 @@ def try_mutations(numbers: Iterable[int], current: Any = None) -> Result:
 
 def _outcome(path: Path, limit: dict[str, int]) -> str:
     try:
-        rasters, _ = read_rasters(path, SIZES, **limit)
+        rasters, _ = read_rasters(path, SIZES, Rendering(**limit))
     except ImageReadError as error:
         return error.failures[0].kind
     except BaseException as error:

@@ -21,6 +21,7 @@ from skcomic import (
     read_raster,
 )
 from skcomic.images.cache import RasterCache, raster_keys
+from skcomic.images.decoding import DEFAULT_RENDERING
 
 
 @pytest.fixture
@@ -223,7 +224,9 @@ def test_the_limit_costs_one_warning_and_what_is_kept_is_used(
     assert (
         not RasterCache.open(folder)
         .read(
-            raster_keys([skcomic.images.cache.file_state(p) for p in large], (100, 100), "box"),
+            raster_keys(
+                [skcomic.images.cache.file_state(p) for p in large], (100, 100), DEFAULT_RENDERING
+            ),
             np.empty((6, 100, 100), np.uint8),
         )
         .any()

@@ -45,6 +45,23 @@ def test_a_study_of_blank_images_says_that_it_means_nothing(tmp_path: Path) -> N
         assert "images have no contrast" in (tmp_path / file).read_text()
 
 
+def test_white_drawings_on_a_clear_ground_need_another_background(tmp_path: Path) -> None:
+    for label, side in (("left", slice(0, 20)), ("right", slice(20, 40))):
+        (tmp_path / label).mkdir()
+        for number in range(12):
+            pixels = np.full((40, 40, 4), 255, dtype=np.uint8)
+            pixels[:, :, 3] = 0
+            pixels[number : number + 20, side, 3] = 255
+            Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
+    catalogue = load_catalogue(tmp_path, pair="none")
+    assert run_study(catalogue, **QUICK).contrast["images"] == 24
+    settings = QUICK | {"epochs": 5, "final_epochs": 20, "background": "auto"}
+    study = run_study(catalogue, **settings, final_batch_size=4)
+    assert study.contrast == {"images": 0, "classes": []}
+    assert study.pipeline["vectorize"].background == "auto"
+    assert study.test["f_score"] > 0.8
+
+
 def test_nets_that_learned_nothing_are_called_so(faces: pd.DataFrame) -> None:
     study = run_study(faces, **QUICK)
     zeros = study.candidates.assign(validation_f_score=[0.0, np.nan])
