@@ -3,25 +3,23 @@
 import os
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import PIL
 from PIL import Image, ImageFile, features
-from PIL.TiffImagePlugin import TiffImageFile
 
+from skcomic.images.grey import Background, max_sixteen_bit_level, to_grey
 from skcomic.images.metadata import decode_despite_metadata
 from skcomic.images.opening import (
     MAX_PIXELS,
     FailureKind,
-    RefusedError,
     classify_error,
     open_image,
     read_file,
 )
 
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
-Background = Literal["white", "black", "auto"] | int
 PathLike = str | os.PathLike[str]
 
 RESAMPLING: dict[str, Image.Resampling] = {
@@ -56,15 +54,6 @@ _ROTATIONS = _QUARTER_TURNS | {
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
 }
-# The level of the background by its name, and the level from which the visible pixels of an image
-# are so light, on average, that "auto" puts them on black.
-_LEVELS = {"white": 255, "black": 0}
-_LIGHT = 128
-# TIFF 6.0, section 8: levels are inverted if the photometric interpretation is 0. Pillow does so
-# for 8 bits and fewer.
-_BITS_PER_SAMPLE_TAG, _PHOTOMETRIC_TAG, _WHITE_IS_ZERO = 258, 262, 0
-_SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
-_UNSCALED_MODES = ("I", "F", "LAB")
 
 
 class ImageFailure(NamedTuple):
@@ -303,10 +292,9 @@ def _examine(size: tuple[int, int], data: bytes) -> ImageFacts:
     width, height = image.size
     rasters = _grey_rasters(image, [size], DEFAULT_RENDERING, full_decode=True)
     n_frames = getattr(image, "n_frames", 1)
-    max_level = None
-    if image.mode in _SIXTEEN_BIT_MODES and _bits_per_level(image) == 16:
-        max_level = int(np.asarray(image).max())
-    return ImageFacts(rasters[size], str(image.format), width, height, n_frames, max_level)
+    return ImageFacts(
+        rasters[size], str(image.format), width, height, n_frames, max_sixteen_bit_level(image)
+    )
 
 
 def decoder_version() -> str:
@@ -341,7 +329,7 @@ def _grey_rasters(
     # Applied last, to the smaller number of pixels.
     orientation = _orientation(image)
     transpose = _ROTATIONS.get(orientation)
-    grey = _to_grey(image, rendering.background)
+    grey = to_grey(image, rendering.background)
     rasters = {}
     for size in sizes:
         height, width = size[::-1] if orientation in _QUARTER_TURNS else size
@@ -397,59 +385,3 @@ def _draft(image: Image.Image, scale: int) -> tuple[float, float, float, float] 
         return None
     # The last row and column of the decoded image may represent less than a whole pixel.
     return (0, 0, full[0] / scale, full[1] / scale)
-
-
-def _to_grey(image: Image.Image, background: Background) -> Image.Image:
-    if image.mode in _SIXTEEN_BIT_MODES:
-        return _to_eight_bits(image, background)
-    if image.mode in _UNSCALED_MODES:
-        raise RefusedError(
-            "unreadable",
-            f"pixels of mode {image.mode} have no defined grey level; save it as RGB, or as grey "
-            "of 8 or 16 bits",
-        )
-    if image.has_transparency_data:
-        return _compose(image.convert("RGBA"), background)
-    return image if image.mode == "L" else image.convert("L")
-
-
-def _to_eight_bits(image: Image.Image, background: Background) -> Image.Image:
-    white = 2 ** _bits_per_level(image) - 1
-    levels = np.asarray(image).astype(np.uint32)
-    transparent = image.info.get("transparency")
-    is_visible = None if transparent is None else levels != transparent
-    if _tiff_tag(image, _PHOTOMETRIC_TAG) == _WHITE_IS_ZERO:
-        levels = white - levels
-    levels *= 255  # in place, to save memory
-    levels += white // 2
-    levels //= white
-    grey = Image.fromarray(levels.astype(np.uint8))
-    if is_visible is None:
-        return grey
-    alpha = Image.fromarray(np.where(is_visible, 255, 0).astype(np.uint8))
-    return _compose(Image.merge("LA", (grey, alpha)).convert("RGBA"), background)
-
-
-def _bits_per_level(image: Image.Image) -> int:
-    """Return the bits of a level of an image that Pillow opens with 16 bits: 12 in some TIFF."""
-    bits = _tiff_tag(image, _BITS_PER_SAMPLE_TAG)
-    return 16 if bits is None else int(bits[0])
-
-
-def _tiff_tag(image: Image.Image, tag: int) -> Any:
-    return image.tag_v2.get(tag) if isinstance(image, TiffImageFile) else None
-
-
-def _compose(colours: Image.Image, background: Background) -> Image.Image:
-    """Put an image with an alpha channel on a background, and make it grey."""
-    if background == "auto":
-        background = "black" if _are_visible_pixels_light(colours) else "white"
-    level = _LEVELS[background] if isinstance(background, str) else int(background)
-    ground = Image.new("RGBA", colours.size, (level, level, level, 255))
-    return Image.alpha_composite(ground, colours).convert("L")
-
-
-def _are_visible_pixels_light(colours: Image.Image) -> bool:
-    levels, alpha = np.asarray(colours.convert("L")), np.asarray(colours.getchannel("A"))
-    weighted = np.multiply(levels, alpha, dtype=np.uint32).sum(dtype=np.uint64)
-    return bool(weighted >= _LIGHT * max(1, int(alpha.sum(dtype=np.uint64))))

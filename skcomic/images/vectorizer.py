@@ -23,12 +23,12 @@ from skcomic._estimator import EstimatorMixin, Sides
 from skcomic.images.decoding import (
     MAX_PIXELS,
     RESAMPLING,
-    Background,
     ImageReadError,
     PathLike,
     Rendering,
     Resample,
 )
+from skcomic.images.grey import Background
 from skcomic.images.loading import try_rasters
 
 WHITE = 255

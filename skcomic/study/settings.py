@@ -6,7 +6,7 @@ from itertools import count
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
-from skcomic.images.decoding import Background
+from skcomic.images.grey import Background
 from skcomic.nets.topology import Precision, check_depth
 from skcomic.selection.costs import Cost
 from skcomic.selection.pipelines import ARCHITECTURES
