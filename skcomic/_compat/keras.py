@@ -4,6 +4,7 @@ It imports neither before they are needed.
 """
 
 import logging
+import random
 import re
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ IMPORT_MESSAGES = re.compile(
     rb"rebuild TensorFlow with"
 )
 
+_EAGER_SEEDS = ("_seed", "_rng")
 _STOPPER_NUMBERS = ("wait", "best", "best_epoch")
 
 
@@ -139,3 +141,36 @@ def load_network(content: bytes) -> Any:
     return saving_lib._load_model_from_fileobj(
         BytesIO(content), custom_objects=None, compile=False, safe_mode=True
     )
+
+
+@contextmanager
+def seeded_globals(seed: int) -> Iterator[None]:
+    """Seed what Keras and TensorFlow draw from, and restore it as if nothing had been drawn.
+
+    The public ``keras.utils.set_random_seed`` cannot be undone: TensorFlow's generator of
+    operation seeds would begin again, and so would the operations that it has cached.
+
+    Parameters
+    ----------
+    seed : int
+        The seed.
+    """
+    from keras.src.backend.common import global_state
+    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+    from keras.src.utils.rng_utils import GLOBAL_RANDOM_SEED
+    from tensorflow.python.eager.context import context
+
+    names = (GLOBAL_RANDOM_SEED, GLOBAL_SEED_GENERATOR)
+    of_keras = [global_state.get_global_attribute(name) for name in names]
+    eager = context()
+    of_tensorflow = {name: value for name, value in vars(eager).items() if name in _EAGER_SEEDS}
+    global_state.set_global_attribute(GLOBAL_RANDOM_SEED, seed)
+    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, None)
+    eager._seed, eager._rng = seed, random.Random(seed)
+    try:
+        yield
+    finally:
+        for name, value in zip(names, of_keras, strict=True):
+            global_state.set_global_attribute(name, value)
+        del eager._seed, eager._rng
+        vars(eager).update(of_tensorflow)  # without a generator, if nothing was seeded yet

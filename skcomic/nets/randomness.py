@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from skcomic._compat.keras import seeded_globals
 from skcomic.nets.backend import start_keras
 
 _LARGEST_SEED = np.iinfo(np.int32).max
@@ -36,15 +37,15 @@ def seeded(seed: int) -> Iterator[None]:
     The generators belong to the process: networks that are trained in threads of one process
     (joblib's threading backend) take turns, or each would draw from the other's seed.
     """
-    keras = start_keras()
-    from scikeras.utils.random_state import tf_get_seed, tf_set_seed
-
+    start_keras()
+    seed %= _LARGEST_SEED
     with _SEED_LOCK:
-        python, numpy, tensorflow = random.getstate(), np.random.get_state(), tf_get_seed()  # noqa: NPY002
-        keras.utils.set_random_seed(seed % _LARGEST_SEED)
+        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
         try:
-            yield
+            with seeded_globals(seed):
+                yield
         finally:
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
-            tf_set_seed(tensorflow)

@@ -15,7 +15,13 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
-from skcomic import BalancedRandomizedSearchCV, ConvNetClassifier, make_comic_pipeline
+from skcomic import (
+    BalancedRandomizedSearchCV,
+    ConvNetClassifier,
+    load,
+    make_comic_pipeline,
+    save,
+)
 from skcomic.nets.backend import import_keras
 
 keras = import_keras()
@@ -182,3 +188,59 @@ def test_no_switch_of_tensorflow_is_left_changed(stripes) -> None:
     for seed in (0, None):
         ConvNetClassifier(first_units=2, filters=2, epochs=1, random_state=seed).fit(*stripes)
         assert switches() == before
+
+
+def test_no_generator_of_the_user_is_moved(stripes, tmp_path: Path) -> None:
+    """Drawn numbers are the same with a fit, a prediction, a file or a failure in between."""
+    import random
+
+    import tensorflow as tf
+
+    rows, labels = stripes
+    tf.random.set_global_generator(tf.random.Generator.from_seed(7))
+    of_keras = keras.random.SeedGenerator(3)
+
+    def draw() -> list[float]:
+        return [
+            random.random(), np.random.random(), *np.random.default_rng(0).random(1),  # noqa: NPY002
+            float(tf.random.uniform(())), float(tf.random.uniform((), seed=5)),
+            float(tf.random.get_global_generator().uniform(())),
+            float(keras.random.uniform(())), float(keras.random.uniform((), seed=of_keras)),
+        ]  # fmt: skip
+
+    def nothing() -> None:
+        pass
+
+    def fit() -> None:
+        ConvNetClassifier(first_units=2, filters=2, epochs=1, random_state=0).fit(rows, labels)
+
+    def fail() -> None:
+        def stop(*_: object) -> None:
+            raise ZeroDivisionError
+
+        net = ConvNetClassifier(
+            first_units=2, filters=2, epochs=1, random_state=None,
+            callbacks=[keras.callbacks.LambdaCallback(on_train_begin=stop)],
+        )  # fmt: skip
+        with pytest.raises(ZeroDivisionError):
+            net.fit(rows, labels)
+
+    fitted = ConvNetClassifier(first_units=2, filters=2, epochs=1, random_state=0)
+    fitted.fit(rows, labels)
+
+    def predict_save_and_load() -> None:
+        fitted.predict(rows)
+        save(fitted, tmp_path / "net")
+        load(tmp_path / "net").predict_proba(rows)
+
+    sequences = []
+    for between in (nothing, fit, fail, predict_save_and_load):
+        keras.utils.set_random_seed(1)
+        tf.random.set_global_generator(tf.random.Generator.from_seed(7))
+        of_keras = keras.random.SeedGenerator(3)
+        before = draw()
+        between()
+        sequences.append((before, draw(), keras.config.get_random_seed()
+                          if hasattr(keras.config, "get_random_seed") else None))  # fmt: skip
+    assert sequences[0][0] != sequences[0][1]
+    assert sequences[1:] == sequences[:1] * 3
