@@ -1,10 +1,12 @@
 """Writing files atomically."""
 
+import errno
 import os
 import re
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,39 +44,54 @@ def atomic_write(path: Path, *, fsync: bool = True) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path : Path
-        The file; an existing one is replaced at the end, unless an error was raised.
+        The file; an existing one is replaced at the end, unless an error was raised, and its mode
+        and owner stay. Of a link the target is replaced. What is written to a pipe or a device
+        goes there at once.
     fsync : bool, default=True
         As for `write_file`.
 
     Yields
     ------
     file : binary file
-        A temporary file in the same folder.
+        A temporary file in the same folder, or the pipe or device.
 
     Raises
     ------
     OSError
         If the file cannot be written; the error names it. An existing file is not changed.
     """
-    temporary = None
+    state = path.stat() if path.exists() else None
+    if state is not None and not stat.S_ISREG(state.st_mode):
+        if not (stat.S_ISFIFO(state.st_mode) or stat.S_ISCHR(state.st_mode)):
+            kind = "a folder" if stat.S_ISDIR(state.st_mode) else "neither a file nor a pipe"
+            raise OSError(errno.EINVAL, f"cannot write it: it is {kind}", str(path))
+        with path.open("wb") as stream:
+            yield stream
+        return
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}-{secrets.token_hex(8)}")
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            temporary = Path(file.name)
+        with temporary.open("xb") as file:  # its mode follows the umask
             yield file
+            if state is not None:
+                _copy_owner_and_mode(state, file.fileno())
             if fsync:
                 file.flush()
                 os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        temporary.replace(target)
     except BaseException as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        own_names = {None, str(temporary)} if temporary else {getattr(error, "filename", None)}
-        if not isinstance(error, OSError) or error.filename not in own_names:
+        temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError) or error.filename not in (None, str(temporary)):
             raise  # not an error of writing, but of the caller's code in the context
         raise OSError(error.errno, f"cannot write it: {error.strerror}", str(path)) from error
+
+
+def _copy_owner_and_mode(state: os.stat_result, descriptor: int) -> None:
+    own = os.fstat(descriptor)
+    if (own.st_uid, own.st_gid) != (state.st_uid, state.st_gid):
+        with suppress(PermissionError):  # only root may give files away
+            os.fchown(descriptor, state.st_uid, state.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(state.st_mode))
 
 
 def safe_cell(value: Any) -> Any:
