@@ -1,12 +1,25 @@
-"""joblib: its backend of worker processes, and what a task of it consists of."""
+"""joblib: its backend of worker processes, these processes, and what a task consists of."""
 
+import math
+import multiprocessing
+import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from joblib.externals.loky import process_executor
+from joblib.externals.loky.backend.process import LokyProcess
 from joblib.parallel import LokyBackend, get_active_backend
 
-__all__ = ["LokyBackend", "active_loky_backend", "calls_in", "exit_codes"]
+__all__ = [
+    "LokyBackend",
+    "active_loky_backend",
+    "calls_in",
+    "exit_codes",
+    "follow_working_directory",
+    "keep_worker_process",
+]
 
 
 def active_loky_backend() -> LokyBackend | None:
@@ -52,3 +65,28 @@ def exit_codes(error: Exception) -> str:
     """
     codes = re.search(r"exit codes of the workers are \{(.*?)\}", str(error))
     return codes[1] if codes else type(error).__name__
+
+
+def follow_working_directory() -> None:
+    """Give a worker process of joblib the working directory that its parent has now.
+
+    Workers are used again after the parent has gone to another folder: relative paths that it
+    sends them would be of the former one. Other processes are left alone, and so are workers on
+    systems without ``/proc``.
+    """
+    if not isinstance(multiprocessing.current_process(), LokyProcess):
+        return
+    with suppress(OSError):
+        folder = os.readlink(f"/proc/{os.getppid()}/cwd")  # noqa: PTH115
+        if folder != os.readlink("/proc/self/cwd"):  # noqa: PTH115
+            os.chdir(folder)
+
+
+def keep_worker_process() -> None:
+    """Keep joblib from replacing this process, if it is a worker, because its memory grows.
+
+    Where psutil is installed, joblib takes a growth by 300 MB for a leak. TensorFlow and the rows
+    of a few thousand images take more; another process would need as much, and three seconds to
+    start.
+    """
+    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
+from skcomic._compat.joblib import follow_working_directory
 from skcomic._compat.sklearn import (
     Interval,
     StrOptions,
@@ -164,6 +165,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
             error lists each bad one with the reason.
         """
         validate_parameters(self)
+        follow_working_directory()
         height, width = _height_and_width(self.size)
         paths = list_paths(X)
         (rasters,), failures = try_rasters(

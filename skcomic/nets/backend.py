@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from skcomic._compat.joblib import keep_worker_process
 from skcomic._compat.keras import IMPORT_MESSAGES, has_thread_setting
 
 _THREAD_VARIABLES = {
@@ -54,6 +55,7 @@ def import_keras() -> Any:
         import tensorflow
 
     _limit_threads(tensorflow)
+    keep_worker_process()
     # Python would look through all objects of TensorFlow for garbage before it ends: a second for
     # this process, and before that one for the workers that it waits for.
     atexit.register(gc.freeze)

@@ -14,6 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from skcomic._compat.joblib import follow_working_directory
 from skcomic._compat.sklearn import (
     Interval,
     StrOptions,
@@ -146,6 +147,7 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
             raise ValueError(
                 "checkpoint_dir requires a random_state: fits without a seed are never the same"
             )
+        follow_working_directory()
         reset = not (self.warm_start and self.__sklearn_is_fitted__())
         X, y, sample_weight, groups = self._validate_fit_data(
             X, y, sample_weight, groups, reset=reset

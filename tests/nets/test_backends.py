@@ -12,8 +12,10 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
 
 from skcomic import (
     BalancedRandomizedSearchCV,
@@ -244,3 +246,67 @@ def test_no_generator_of_the_user_is_moved(stripes, tmp_path: Path) -> None:
                           if hasattr(keras.config, "get_random_seed") else None))  # fmt: skip
     assert sequences[0][0] != sequences[0][1]
     assert sequences[1:] == sequences[:1] * 3
+
+
+@pytest.mark.parametrize("how", ["cross-validation", "search"])
+def test_workers_follow_to_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Two folders have the same names for other images; those of one say nothing."""
+    names = [f"{label}/pair_{pair:04}.jpg" for pair in range(16) for label in ("faces", "comics")]
+    labels = [0, 1] * 16
+    for folder, contrast in (("a", 200), ("b", 0)):
+        for name, label in zip(names, labels, strict=True):
+            (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (20, 20), contrast * label + 20).save(tmp_path / folder / name)
+    pipeline = make_comic_pipeline(
+        vectorize__size=12, vectorize__cache="cache", classify__first_units=2,
+        classify__filters=2, classify__epochs=1, classify__random_state=0,
+    )  # fmt: skip
+    seen = []
+    for folder in ("a", "b"):
+        monkeypatch.chdir(tmp_path / folder)
+        steps = pipeline.set_params(classify=DecisionTreeClassifier())
+        if how == "search":
+            search = BalancedRandomizedSearchCV(
+                steps, {"vectorize__size": [12, 10]}, n_iter=2, balance_on=None, n_jobs=2, cv=2,
+                refit=False, error_score="raise", scoring="accuracy",
+            )  # fmt: skip
+            scores = search.fit(names, labels).cv_results_["mean_test_score"]
+        else:
+            scores = cross_val_score(steps, names, labels, cv=2, n_jobs=2, error_score="raise")
+        seen.append(scores.tolist())
+        assert (tmp_path / folder / "cache").is_dir()
+    assert seen == [[1, 1], [0.5, 0.5]]
+
+
+@pytest.mark.parametrize("with_net", [True, False])
+def test_workers_that_train_nets_are_kept(with_net: bool) -> None:
+    """joblib, with psutil, takes their growth for a leak; the tasks of others are its matter."""
+    pytest.importorskip("psutil")
+    program = f"""
+import os
+from joblib import Parallel, delayed
+from joblib.externals.loky import process_executor
+
+def suspect():
+    process_executor._MAX_MEMORY_LEAK_SIZE = 1
+    process_executor._MEMORY_LEAK_CHECK_DELAY = 0
+
+def grow(task):
+    if {with_net}:
+        from skcomic.nets.backend import import_keras
+        import_keras()
+    grown.append(bytearray(10_000_000))
+    return os.getpid()
+
+grown = []
+parallel = Parallel(n_jobs=2, initializer=suspect)
+pids = {{pid for _ in range(5) for pid in parallel(delayed(grow)(task) for task in range(2))}}
+print(len(pids))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=100
+    )
+    assert (int(result.stdout) <= 2) == with_net
+    assert ("A worker stopped" in result.stderr) <= (not with_net)
