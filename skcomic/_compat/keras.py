@@ -174,3 +174,7 @@ def seeded_globals(seed: int) -> Iterator[None]:
             global_state.set_global_attribute(name, value)
         del eager._seed, eager._rng
         vars(eager).update(of_tensorflow)  # without a generator, if nothing was seeded yet
+        if of_tensorflow.get("_seed") is None:
+            # The cached operations keep the thread of each fit's input pipeline. Where the user
+            # has seeded TensorFlow they have counters of draws, too, and stay.
+            eager.clear_kernel_cache()

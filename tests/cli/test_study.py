@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import re
@@ -8,10 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from outcomes import without_times
 from PIL import Image
 
+import skcomic.nets.workers
 import skcomic.study.run
 from skcomic.cli import app
 
@@ -437,3 +440,53 @@ def test_what_is_skipped_is_reported(faces_dir: Path, tmp_path: Path, capfd) -> 
     numbers = json.loads((tmp_path / "out" / "study.json").read_text())
     assert numbers["skipped"] == {"not an image": 2}
     assert numbers["catalogue"]["pairs"] == 47
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sizes", "100000", "--jobs", "6"], "the study needs about"),
+        (["--test-size", "0.99"], "test_size and validation_size leave it a share of"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_workers_are_started(
+    faces_dir: Path, tmp_path: Path, monkeypatch, capfd, options: list[str], message: str
+) -> None:
+    def fail(_: int) -> None:
+        raise AssertionError("workers were started")
+
+    monkeypatch.setattr(skcomic.nets.workers, "start_workers", fail)
+    assert ended_with("study", faces_dir, "--out", tmp_path / "out", *options) == 1
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_more_workers_are_started_than_there_are_fits(
+    faces_dir: Path, tmp_path: Path, monkeypatch
+) -> None:
+    started = []
+
+    def stop(n_workers: int) -> None:
+        started.append(n_workers)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(skcomic.nets.workers, "start_workers", stop)
+    out = tmp_path / "out"
+    assert ended_with("study", faces_dir, "--out", out, *QUICK, "--jobs", "100") == 130
+    assert started == [2]
+
+
+def test_the_bar_shows_the_time_left(tmp_path: Path, faces: pd.DataFrame) -> None:
+    from rich.console import Console
+
+    from skcomic.cli.study_progress import ProgressReporter
+
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    (tmp_path / "figures").mkdir()
+    settings = {"sizes": (12,), "n_candidates": 2, "epochs": 1, "final_epochs": 1, "n_jobs": 1}
+    with ProgressReporter(console, tmp_path, {}, reset=False) as reporter:
+        skcomic.study.run.run_study(faces, **settings, on_progress=reporter)
+        reporter.bar.refresh()
+    text = re.sub("\x1b\\[[^a-zA-Z]*[a-zA-Z]", "", screen.getvalue())
+    assert re.search(r"training the baselines .* [0-9]/3 epochs 0:00:[0-9]+ left: [0-9:-]+", text)
