@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import skcomic.study.baselines
-from skcomic import load_catalogue, run_study
+from skcomic import StudyProgress, load_catalogue, run_study
 from skcomic.study.baselines import train_and_score
 from skcomic.study.page import write_study
 
@@ -54,7 +54,15 @@ def test_white_drawings_on_a_clear_ground_need_another_background(tmp_path: Path
             pixels[number : number + 20, side, 3] = 255
             Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
     catalogue = load_catalogue(tmp_path, pair="none")
-    assert run_study(catalogue, **QUICK).contrast["images"] == 24
+    flat = []
+
+    def stop(progress: StudyProgress) -> None:
+        flat.append(progress.study.contrast["images"])
+        raise ZeroDivisionError  # before any training
+
+    with pytest.raises(ZeroDivisionError):
+        run_study(catalogue, **QUICK, on_progress=stop)
+    assert flat == [24]
     settings = QUICK | {"epochs": 5, "final_epochs": 20, "background": "auto"}
     study = run_study(catalogue, **settings, final_batch_size=4)
     assert study.contrast == {"images": 0, "classes": []}

@@ -26,7 +26,7 @@ from skcomic.study.page import write_study
 
 DRIVER = [sys.executable, str(Path(__file__).with_name("killed_study.py"))]
 SMALL = [
-    "--sizes", "12,10", "--candidates", "2", "--epochs", "8", "--batch-size", "4",
+    "--sizes", "12", "--candidates", "2", "--epochs", "8", "--batch-size", "4",
     "--final-epochs", "10", "--final-batch-size", "4", "--cost", "multiply_adds",
     "--precision", "float32",
 ]  # fmt: skip
