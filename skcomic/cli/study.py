@@ -283,4 +283,6 @@ def _naming_options() -> Iterator[None]:
         for setting in fields(StudySettings):
             option = f"--{option_name(setting).replace('_', '-')}"
             message = re.sub(rf"\b{setting.name}=", f"{option} ", message)
+            if "_" in setting.name:  # others are words of English, too
+                message = re.sub(rf"\b{setting.name}\b", option, message)
         raise ValueError(message) from error

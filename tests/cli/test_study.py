@@ -452,7 +452,7 @@ def test_what_is_skipped_is_reported(faces_dir: Path, tmp_path: Path, capfd) -> 
     ("options", "message"),
     [
         (["--sizes", "100000", "--jobs", "6"], "the study needs about"),
-        (["--test-size", "0.99"], "test_size and validation_size leave it a share of"),
+        (["--test-size", "0.99"], "--test-size and --validation-size leave it a share of"),
     ],
 )
 def test_what_cannot_be_is_refused_before_workers_are_started(
