@@ -122,7 +122,7 @@ def _name_pairs(rows: pd.DataFrame, pair: PairRule) -> pd.DataFrame:
     for path, within, given, split in zip(
         rows.path, rows.within, rows.pair, rows.split, strict=True
     ):
-        name = given if given is not None else name_pair(path, within)
+        name = given or name_pair(path, within)
         n_unmatched += name is None
         # The parts of a split have pairs of their own: their images are not moved.
         names.append(path if name is None else f"{split}/{name}" if split else name)

@@ -133,7 +133,7 @@ def test_a_part_that_is_not_given_is_drawn_from_the_training_images(
     split = split_catalogue(catalogue, random_state=0)
     assert {Path(path).parts[-3] for path in split.test.path} == {test}
     assert len(split.test) == 8
-    assert len(split.train), len(split.validation) == (10, 6)
+    assert (len(split.train), len(split.validation)) == (10, 6)
     assert not set(split.train.pair) & set(split.validation.pair)
     drawn = split_catalogue(catalogue[catalogue.split == "train"], random_state=0)
     assert {len(part) > 1 for part in drawn.values()} == {True}
@@ -172,6 +172,10 @@ def test_labels_from_a_table(tmp_path: Path) -> None:
     assert catalogue.pair.tolist() == ["007", "8", "007", "9"]
     assert load_catalogue(table, **given, ignore_split=True).pair.tolist() == [
         "a/1", "a/2", "b/1", "2",
+    ]  # fmt: skip
+    table.write_text("\n".join(rows).replace(";8;", ";;").replace(";9;", ";;"))
+    assert load_catalogue(table, **given, pair="person", ignore_split=True).pair.tolist() == [
+        "007", str(tmp_path / "photos" / "a" / "2.png"), "007", str(tmp_path / "photos" / "2.png"),
     ]  # fmt: skip
     with pytest.raises(ValueError, match=r"no column 'path', only \['file', .*--path-column"):
         load_catalogue(table)
