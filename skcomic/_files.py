@@ -2,17 +2,12 @@
 
 import errno
 import os
-import re
 import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
-
-# https://owasp.org/www-community/attacks/CSV_Injection
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from typing import IO
 
 
 def write_file(path: Path, content: str | bytes, *, fsync: bool = True) -> None:
@@ -92,26 +87,3 @@ def _copy_owner_and_mode(state: os.stat_result, descriptor: int) -> None:
         with suppress(PermissionError):  # only root may give files away
             os.fchown(descriptor, state.st_uid, state.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(state.st_mode))
-
-
-def safe_cell(value: Any) -> Any:
-    """Keep text in a CSV file from being taken for a formula by a spreadsheet.
-
-    Parameters
-    ----------
-    value : object
-        A cell.
-
-    Returns
-    -------
-    value : object
-        Text that begins as a formula does, and is no number, is given an apostrophe in front;
-        all else is as it was.
-    """
-    if (
-        not isinstance(value, str)
-        or not value.startswith(_FORMULA_STARTS)
-        or _NUMBER.fullmatch(value)
-    ):
-        return value
-    return f"'{value}"

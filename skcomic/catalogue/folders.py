@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from skcomic.catalogue.validation import PARTS, normalize
-from skcomic.images.listing import skipping_reason, walk_images
+from skcomic.catalogue.validation import PART_OF_NAME, normalize
+from skcomic.images.listing import list_counts, skipping_reason, walk_images
 
 #: Columns of what is read from a folder or a table: `within` is the path within the class.
 ROWS = ("path", "label", "within", "pair", "split")
 
 OUTSIDE, EMPTY = "file outside of the classes", "folder without images"
-
-_PART_OF_NAME = {name: part for part, names in PARTS.items() for name in names}
 
 
 def list_folder(
@@ -48,18 +46,16 @@ def list_folder(
     ValueError
         As for `load_catalogue`.
     """
-    folders = _sub_folders(root, Counter())
-    parts = [_PART_OF_NAME.get(folder.name.lower(), "") for folder in folders]
+    folders = _sub_folders(root, skipped)
+    parts = [PART_OF_NAME.get(folder.name.lower(), "") for folder in folders]
     if len(folders) >= 2 and all(parts) and {"train", "test"} & set(parts):
-        _sub_folders(root, skipped)
-        _check_parts_hold_classes(root, folders)
         rows = [
             (*row, "" if ignore_split else part)
             for part, folder in zip(parts, folders, strict=True)
-            for row in _list_classes(folder, extensions, skipped)
+            for row in _list_classes(_classes_of_part(root, folder, skipped), extensions, skipped)
         ]
     else:
-        rows = [(*row, "") for row in _list_classes(root, extensions, skipped)]
+        rows = [(*row, "") for row in _list_classes(folders, extensions, skipped)]
     frame = pd.DataFrame(rows, columns=list(ROWS))
     frame = frame.sort_values(["label", "split"], kind="stable", ignore_index=True)
     _check_classes(frame, root, skipped)
@@ -80,10 +76,10 @@ def _sub_folders(folder: Path, skipped: Counter[str]) -> list[Path]:
 
 
 def _list_classes(
-    folder: Path, extensions: tuple[str, ...] | None, skipped: Counter[str]
+    folders: list[Path], extensions: tuple[str, ...] | None, skipped: Counter[str]
 ) -> Iterator[tuple[str, str, str, None]]:
     """List the images of each class: path, label, path within the class, and no pair yet."""
-    for of_class in _sub_folders(folder, skipped):
+    for of_class in folders:
         path = None
         for path in walk_images(str(of_class), skipped, extensions):
             yield path, normalize(of_class.name), os.path.relpath(path, of_class), None
@@ -91,21 +87,22 @@ def _list_classes(
             skipped[EMPTY] += 1
 
 
-def _check_parts_hold_classes(root: Path, folders: list[Path]) -> None:
-    for folder in folders:
-        others: Counter[str] = Counter()
-        if not _sub_folders(folder, others):
-            raise ValueError(
-                f"{str(root)!r} looks as if it were split into parts, but there are "
-                f"{others.total()} files and no class folders in {folder.name!r}; put the images "
-                "of each class into a folder of its own, in each part"
-            )
+def _classes_of_part(root: Path, folder: Path, skipped: Counter[str]) -> list[Path]:
+    n_skipped = skipped.total()
+    classes = _sub_folders(folder, skipped)
+    if not classes:
+        raise ValueError(
+            f"{str(root)!r} looks as if it were split into parts, but there are "
+            f"{skipped.total() - n_skipped} files and no class folders in {folder.name!r}; put "
+            "the images of each class into a folder of its own, in each part"
+        )
+    return classes
 
 
 def _check_classes(rows: pd.DataFrame, root: Path, skipped: Counter[str]) -> None:
     classes = sorted(rows.label.unique())
     if len(classes) < 2:
-        counts = ", ".join(f"{reason}: {count}" for reason, count in skipped.items())
+        counts = list_counts(skipped)
         found = f"one class, {classes[0]!r}" if classes else "no class folder with images"
         raise ValueError(
             f"{str(root)!r} must contain two or more sub-folders, one per class, with images in "

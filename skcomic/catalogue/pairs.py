@@ -29,19 +29,20 @@ def make_pair_rule(pair: PairRule) -> Callable[[str, str], str | None]:
     if pair is None or pair == "none":
         return lambda _path, _within: None
     if pair == "stem":
-        return lambda _path, within: PurePath(within).with_suffix("").as_posix()
+        return lambda _path, within: _stem(within)
     if isinstance(pair, str | re.Pattern):
         pattern = _compile(pair)
-        return lambda _path, within: (
-            match[1]
-            if (match := pattern.search(PurePath(within).with_suffix("").as_posix()))
-            else None
-        )
+        return lambda _path, within: match[1] if (match := pattern.search(_stem(within))) else None
     if callable(pair):
         return lambda path, _within: str(pair(Path(path)))
     raise ValueError(
         f"pair must be 'stem', 'none', a regular expression or a function, not {pair!r}"
     )
+
+
+def _stem(within: str) -> str:
+    """Return a path within a class, without the suffix of the file."""
+    return PurePath(within).with_suffix("").as_posix()
 
 
 def _compile(pair: str | re.Pattern[str]) -> re.Pattern[str]:

@@ -8,9 +8,8 @@ import pandas as pd
 
 from skcomic.catalogue.folders import ROWS
 from skcomic.catalogue.pairs import PairRule
-from skcomic.catalogue.validation import PARTS, normalize
+from skcomic.catalogue.validation import PART_OF_NAME, PARTS, normalize
 
-_PART_OF_NAME = {name: part for part, names in PARTS.items() for name in names}
 _SHOWN = 10  # of each kind of mistake
 
 
@@ -74,7 +73,7 @@ def read_table(
     if isinstance(pair, str) and pair in frame.columns:
         rows["pair"], pair = frame[pair], "none"
     if "split" in frame.columns and not ignore_split:
-        rows["split"] = frame["split"].map(lambda name: _PART_OF_NAME.get(name.lower(), name))
+        rows["split"] = frame["split"].map(lambda name: PART_OF_NAME.get(name.lower(), name))
     _check_rows(rows, table)
     rows = rows.drop_duplicates("path", ignore_index=True)
     if rows.label.nunique() < 2:

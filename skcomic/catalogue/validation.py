@@ -10,6 +10,7 @@ PARTS = {
     "validation": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
+PART_OF_NAME = {name: part for part, names in PARTS.items() for name in names}
 
 
 def normalize(text: str) -> str:

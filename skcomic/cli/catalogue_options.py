@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skcomic.images.listing import list_counts
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -98,6 +100,5 @@ def describe_skipped(catalogue: "pd.DataFrame") -> str:
     sentence : str
         Such as "Skipped: not an image: 3."
     """
-    counts = catalogue.attrs.get("skipped", {}).items()
-    listed = ", ".join(f"{reason}: {count}" for reason, count in counts)
+    listed = list_counts(catalogue.attrs.get("skipped", {}))
     return f"Skipped: {listed}." if listed else ""

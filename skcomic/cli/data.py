@@ -15,7 +15,8 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
-from skcomic._files import safe_cell, write_file
+from skcomic._csv import encode_table
+from skcomic._files import write_file
 from skcomic.cli._app import (
     app,
     check_is_no_file,
@@ -120,9 +121,7 @@ def check(
         with console.status(f"Decoding {len(catalogue)} images"):
             problems = check_catalogue(catalogue, n_jobs=jobs)
         if out is not None:
-            # As bytes, since a name need not be UTF-8.
-            content = problems.map(safe_cell).to_csv(index=False)
-            write_file(out, content.encode(errors="surrogateescape"))
+            write_file(out, encode_table(problems))
         if problems.empty:
             console.print(f"Nothing is wrong with the {len(catalogue)} images in {images}.")
             return

@@ -13,8 +13,10 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from skcomic._files import atomic_write, safe_cell
+from skcomic._csv import safe_cell
+from skcomic._files import atomic_write
 from skcomic.cli._app import app, check_jobs, check_option, check_parent_exists, plain_errors
+from skcomic.images.listing import list_counts
 
 _STDIN = "-"
 _CLOSED_PIPE = 141  # as of a program that SIGPIPE ends
@@ -70,8 +72,7 @@ def predict(
                 if n_images % batch_size == 0:
                     table.flush()
     if skipped:
-        counts = ", ".join(f"{reason}: {count}" for reason, count in skipped.items())
-        typer.echo(f"skcomic: skipped in folders: {counts}", err=True)
+        typer.echo(f"skcomic: skipped in folders: {list_counts(skipped)}", err=True)
     if n_bad:
         typer.echo(f"skcomic: {n_bad} of {n_images} images cannot be read", err=True)
         raise typer.Exit(1)

@@ -142,7 +142,7 @@ def _run(
     images = Path(settings["images"]) if settings["images"] else None
     if images is not None:
         catalogue = _load(images, settings)
-        _plan(catalogue, settings)
+        n_workers = _plan(catalogue, settings)
     from joblib import parallel_config
 
     from skcomic.nets.workers import start_workers
@@ -157,7 +157,8 @@ def _run(
         working = prepare_folder(out, settings, root=images, force=force, resume=resume)
         if catalogue is None:
             catalogue = _draw(console, working / DRAWN, settings)
-        start_workers(_plan(catalogue, settings))
+            n_workers = _plan(catalogue, settings)
+        start_workers(n_workers)
         result = _run_study(console, catalogue, out, working, settings, reset=force)
         finish_study(out)
     print_result(console, result)

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from skcomic.images.decoding import EXTENSIONS
@@ -62,6 +62,11 @@ def walk_images(
             yield entry.path
         else:
             skipped[NO_IMAGE] += 1
+
+
+def list_counts(counts: Mapping[str, int]) -> str:
+    """List numbers in a sentence, such as "hidden file: 2, not an image: 1"."""
+    return ", ".join(f"{what}: {count}" for what, count in counts.items())
 
 
 def skipping_reason(entry: "os.DirEntry[str]") -> str | None:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from skcomic._files import safe_cell, write_file
+from skcomic._csv import encode_table
+from skcomic._files import write_file
 from skcomic.models.card import render_card
 from skcomic.models.persistence import save
 from skcomic.study.folder import (
@@ -58,9 +59,7 @@ def write_study(study: Study, working: Path) -> list[str]:
     """
     numbers = json.dumps(study.to_dict(), indent=1, allow_nan=False)
     if study.quarantine is not None:
-        # As bytes, since a name need not be UTF-8.
-        content = study.quarantine.map(safe_cell).to_csv(index=False)
-        write_file(working / QUARANTINE, content.encode(errors="surrogateescape"))
+        write_file(working / QUARANTINE, encode_table(study.quarantine))
     for name, frame in ((CANDIDATES, study.candidates), (SIZES, study.sizes)):
         if frame is not None:
             write_file(working / name, frame.to_csv(index=False))

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from skcomic.catalogue.duplicates import COMPARED_SIDE
 from skcomic.catalogue.footprint import Footprint
 from skcomic.catalogue.validation import PARTS
+from skcomic.images.listing import list_counts
 from skcomic.study.caveats import find_caveats
 from skcomic.study.settings import StudySettings
 
@@ -175,8 +176,7 @@ class Study:
         """
         sentences = []
         if self.skipped:
-            counts = ", ".join(f"{reason}: {count}" for reason, count in self.skipped.items())
-            sentences.append(f"Files and folders that were skipped: {counts}.")
+            sentences.append(f"Files and folders that were skipped: {list_counts(self.skipped)}.")
         if self.given_split is not None:
             given = self.given_split["parts"]
             drawn = [part for part in PARTS if part not in given]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from skcomic.models.archive import MANIFEST, PIPELINE, pack
+from skcomic.models.archive import MANIFEST, PIPELINE, pack, zip_members
 
 NETWORK = "networks/0.keras"
 Edit = Callable[[Any], Any]
@@ -18,14 +18,6 @@ def members_of(content: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
 def repacked(file: Path, name: str, edit: Callable[[bytes], bytes], path: Path) -> Path:
     """Change one member as an attacker could: with the right checksums."""
     members = members_of(file.read_bytes())
@@ -34,12 +26,20 @@ def repacked(file: Path, name: str, edit: Callable[[bytes], bytes], path: Path) 
     return path
 
 
-def schema(change: Callable[[dict[str, Any]], None]) -> Edit:
+def schema(change: Callable[[dict[str, Any]], Any]) -> Edit:
+    return _json_member("schema.json", change)
+
+
+def config(change: Callable[[dict[str, Any]], Any]) -> Edit:
+    return _json_member("config.json", change)
+
+
+def _json_member(name: str, change: Callable[[dict[str, Any]], Any]) -> Edit:
     def edit(content: bytes) -> bytes:
         members = members_of(content)
-        tree = json.loads(members["schema.json"])
+        tree = json.loads(members[name])
         change(tree)
-        return zipped(members | {"schema.json": json.dumps(tree).encode()})
+        return zip_members(members | {name: json.dumps(tree).encode()})
 
     return edit
 

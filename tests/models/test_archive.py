@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model_files import NETWORK, Edit, members_of, zipped
+from model_files import NETWORK, Edit, members_of
 
 from skcomic import ModelFileError, load
-from skcomic.models.archive import MANIFEST
+from skcomic.models.archive import MANIFEST, zip_members
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,17 @@ def manifest_with(**entries: Any) -> Edit:
     def edit(whole: bytes) -> bytes:
         members = members_of(whole)
         edited = json.loads(members[MANIFEST]) | entries
-        return zipped(members | {MANIFEST: json.dumps(edited).encode()})
+        return zip_members(members | {MANIFEST: json.dumps(edited).encode()})
 
     return edit
 
 
 def with_member(name: str, content: bytes) -> Edit:
-    return lambda whole: zipped(members_of(whole) | {name: content})
+    return lambda whole: zip_members(members_of(whole) | {name: content})
 
 
 def without_member(name: str) -> Edit:
-    return lambda whole: zipped({n: c for n, c in members_of(whole).items() if n != name})
+    return lambda whole: zip_members({n: c for n, c in members_of(whole).items() if n != name})
 
 
 def with_wrong_size(whole: bytes) -> bytes:
@@ -84,7 +84,7 @@ def with_flipped_bit(whole: bytes) -> bytes:
 OUTER = {
     "truncated": (lambda whole: whole[:-100], "it is damaged"),
     "a flipped bit": (with_flipped_bit, "damaged"),
-    "not ours": (lambda _: zipped({"a": b"b"}), "a zip archive without 'manifest.json'"),
+    "not ours": (lambda _: zip_members({"a": b"b"}), "a zip archive without 'manifest.json'"),
     "newer": (manifest_with(format=3, skcomic="9.1"), r"format 3, written by skcomic 9\.1"),
     "format 0": (manifest_with(format=0), "format 0, which does not exist"),
     "no format": (manifest_with(format=True), "has no valid 'format', which"),

@@ -9,20 +9,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from model_files import NETWORK, Edit, members_of, repacked, schema, zipped
+from model_files import NETWORK, Edit, config, members_of, repacked, schema
 
 from skcomic import ModelFileError, load, save
-from skcomic.models.archive import MANIFEST, PIPELINE, pack
-
-
-def config(change: Callable[[dict[str, Any]], Any]) -> Edit:
-    def edit(content: bytes) -> bytes:
-        members = members_of(content)
-        tree = json.loads(members["config.json"])
-        change(tree)
-        return zipped(members | {"config.json": json.dumps(tree).encode()})
-
-    return edit
+from skcomic.models.archive import MANIFEST, PIPELINE, pack, zip_members
 
 
 def layer(number: int = 2, **entries: Any) -> Edit:
@@ -39,7 +29,7 @@ def weights(change: Callable[[h5py.Group], Any]) -> Edit:
         buffer = io.BytesIO(members["model.weights.h5"])
         with h5py.File(buffer, "r+") as opened:
             change(opened)
-        return zipped(members | {"model.weights.h5": buffer.getvalue()})
+        return zip_members(members | {"model.weights.h5": buffer.getvalue()})
 
     return edit
 
@@ -106,7 +96,7 @@ NETWORKS = {
     "huge": (setting(units=10**9), r"have [\d,]+ weights, but its file holds \d+ values"),
     "no layers": (config(lambda tree: tree["config"].pop("layers")), "not as Keras writes it"),
     "assets": (
-        lambda whole: zipped(members_of(whole) | {"assets/a": b"."}),
+        lambda whole: zip_members(members_of(whole) | {"assets/a": b"."}),
         "has the member 'assets/a'; it must have config.json, metadata.json, model",
     ),
     "soft link": (weights(lambda h5: h5.update(x=h5py.SoftLink("/layers"))), "have a link, 'x'"),
@@ -133,11 +123,11 @@ NETWORKS = {
         r"hold 0 bytes of 'x', which is not what its shape \(1000000000,\) and type float32 req",
     ),
     "no HDF5": (
-        lambda whole: zipped(members_of(whole) | {"model.weights.h5": b"."}),
+        lambda whole: zip_members(members_of(whole) | {"model.weights.h5": b"."}),
         "cannot be read as an HDF5 file",
     ),
     "no weights": (
-        lambda whole: zipped(
+        lambda whole: zip_members(
             {name: content for name, content in members_of(whole).items() if "weights" not in name}
         ),
         "lacks the member 'model.weights.h5'",

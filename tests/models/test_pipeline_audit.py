@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model_files import Edit, members_of, repacked, schema, zipped
+from model_files import Edit, members_of, repacked, schema
 
 from skcomic import ModelFileError, load
-from skcomic.models.archive import PIPELINE
+from skcomic.models.archive import PIPELINE, zip_members
 
 
 def node(kind: str, name: str, **others: Any) -> Edit:
@@ -27,7 +27,7 @@ def array(content: bytes) -> Edit:
         new = {"__loader__": "NdArrayNode", "__module__": "numpy", "__class__": "ndarray"}
         new |= {"__id__": 1, "type": "numpy", "file": "1.npy"}
         whole = schema(lambda tree: tree["content"]["content"].update(verbose=new))(whole)
-        return zipped(members_of(whole) | {"1.npy": content})
+        return zip_members(members_of(whole) | {"1.npy": content})
 
     return edit
 
@@ -127,11 +127,11 @@ PIPELINES = {
     ),
     "no array": (array(b"PK nothing"), r"'1\.npy' is not in numpy's format 1\.0 or 2\.0"),
     "a pickle": (
-        lambda whole: zipped(members_of(whole) | {"a.pkl": b"."}),
+        lambda whole: zip_members(members_of(whole) | {"a.pkl": b"."}),
         r"has the member 'a\.pkl'; only 'schema\.json' and arrays",
     ),
     "compressed": (
-        lambda whole: zipped(members_of(whole), zipfile.ZIP_DEFLATED),
+        lambda whole: zip_members(members_of(whole), zipfile.ZIP_DEFLATED),
         "is compressed; its members must be stored uncompressed",
     ),
     "not zipped": (lambda whole: pickle.dumps(whole), "its pipeline is damaged"),
@@ -140,7 +140,7 @@ PIPELINES = {
         "is of skops' protocol None; only 2 is allowed",
     ),
     "no schema": (
-        lambda _: zipped({"0.npy": npy_bytes(np.zeros(3))}),
+        lambda _: zip_members({"0.npy": npy_bytes(np.zeros(3))}),
         "has no member 'schema.json', which skops",
     ),
     "structured array": (

@@ -11,7 +11,7 @@ from PIL import Image
 
 import skcomic.study.page
 from skcomic import Study, TimeScoreDisplay, load, run_study
-from skcomic._files import safe_cell
+from skcomic._csv import safe_cell
 from skcomic.study.folder import (
     finish_study,
     finished_parts,
