@@ -61,6 +61,7 @@ class HogVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
     See Also
     --------
     ImageVectorizer : Makes the rows from image files.
+    PatchVectorizer : Features that are learnt from the images.
 
     Notes
     -----

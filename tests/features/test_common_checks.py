@@ -4,11 +4,13 @@ import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skcomic import HogVectorizer
+from skcomic import HogVectorizer, PatchVectorizer
 
 ESTIMATORS = [
     HogVectorizer(image_shape="pad"),
     HogVectorizer(image_shape="pad", orientations=4, cell_size=2, block_size=1),
+    PatchVectorizer(image_shape="pad", n_filters=8),
+    PatchVectorizer(image_shape="pad", n_filters=3, patch_size=2, grid=1),
 ]
 
 # They are no part of the list of common ones.

@@ -1,14 +1,14 @@
-"""What the vectorizers do with rows."""
+"""What both vectorizers do with rows."""
 
 import tracemalloc
 
 import numpy as np
 import pytest
 
-from skcomic import HogVectorizer
+from skcomic import HogVectorizer, PatchVectorizer
 
 
-@pytest.mark.parametrize("vectorizer", [HogVectorizer()])
+@pytest.mark.parametrize("vectorizer", [HogVectorizer(), PatchVectorizer(n_filters=8)])
 def test_memory_beside_the_features_does_not_grow_with_the_images(vectorizer) -> None:
     rows = np.random.default_rng(0).random((400, 1024), dtype=np.float32)
     vectorizer.fit(rows)
