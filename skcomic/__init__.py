@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models.persistence": ["load", "save"],
         "models.prediction": ["Prediction", "predict_files"],
         "nets.convnet": ["ConvNetClassifier"],
+        "nets.smallnet": ["SmallNetClassifier"],
         "nets.topology": ["build_convnet", "count_multiply_adds", "net_name"],
         "nets.workers": ["start_workers"],
         "selection.halving": ["BalancedHalvingSearchCV"],

@@ -17,7 +17,13 @@ from skcomic._compat.sklearn import (
     with_callbacks,
 )
 from skcomic._estimator import EstimatorMixin, Sides
-from skcomic.features.rows import ImageShape, check_input_features, find_image_shape, map_images
+from skcomic.features.rows import (
+    ImageShape,
+    check_image_side,
+    check_input_features,
+    find_image_shape,
+    map_images,
+)
 
 # What is computed from them stays in the processor's cache.
 _PIXELS_AT_ONCE = 2**14
@@ -192,7 +198,10 @@ class HogVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         return tags
 
     def _find_image_shape(self, n_pixels: int) -> tuple[int, int]:
-        return find_image_shape(n_pixels, self.image_shape, self.cell_size * self.block_size)
+        smallest = self.cell_size * self.block_size
+        shape = find_image_shape(n_pixels, self.image_shape, smallest)
+        check_image_side(shape, smallest)
+        return shape
 
     def _output_shape(self, cells: tuple[int, int]) -> tuple[int, ...]:
         down, across = (n_cells - self.block_size + 1 for n_cells in cells)

@@ -11,10 +11,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skcomic._compat.sklearn import Interval, StrOptions, fit_context, fit_task, with_callbacks
 from skcomic._estimator import EstimatorMixin, Sides
-from skcomic.features.rows import ImageShape, check_input_features, find_image_shape, map_images
+from skcomic.features.rows import (
+    ImageShape,
+    check_image_side,
+    check_input_features,
+    find_image_shape,
+    map_images,
+)
+from skcomic.features.whitening import N_PATCHES, draw_patches
 
-# Patches that the whitening is learnt from: with more it no longer changes.
-_N_PATCHES = 20_000
 # What is computed from them stays in the processor's cache.
 _PIXELS_AT_ONCE = 2**13
 # Added to the variance of a patch of levels in [0, 1], so that one that is the same everywhere but
@@ -146,8 +151,8 @@ class PatchVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
             height, width = self._find_image_shape(X.shape[1])
             seed = check_random_state(self.random_state).randint(2**31, dtype=np.int64)
             random = np.random.default_rng(seed)
-            n_patches = max(_N_PATCHES, self.n_filters)
-            patches = _draw_patches(X, (height, width), self.patch_size, n_patches, random)
+            n_patches = max(N_PATCHES, self.n_filters)
+            patches = draw_patches(X, (height, width), self.patch_size, n_patches, random)
             _normalise(patches)
             filters, self.offsets_ = _make_filters(patches.T, self.n_filters, random)
             self.filters_ = filters.reshape(-1, self.patch_size, self.patch_size)
@@ -217,7 +222,10 @@ class PatchVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         return tags
 
     def _find_image_shape(self, n_pixels: int) -> tuple[int, int]:
-        return find_image_shape(n_pixels, self.image_shape, self.patch_size + self.grid - 1)
+        smallest = self.patch_size + self.grid - 1
+        shape = find_image_shape(n_pixels, self.image_shape, smallest)
+        check_image_side(shape, smallest)
+        return shape
 
 
 def _mean_responses(
@@ -238,25 +246,6 @@ def _mean_responses(
     negative = np.maximum(positive - means, 0)
     features = np.stack([positive, negative], axis=1)
     return features.reshape(n_filters, 2, n_images, -1).transpose(2, 0, 1, 3)
-
-
-def _draw_patches(
-    rows: np.ndarray,
-    shape: tuple[int, int],
-    patch_size: int,
-    n_patches: int,
-    random: np.random.Generator,
-) -> np.ndarray:
-    """Draw patches from anywhere in any image: shape (patch_size ** 2, n_patches), float64."""
-    height, width = shape
-    image = random.integers(len(rows), size=n_patches)
-    top = random.integers(height - patch_size + 1, size=n_patches)
-    left = random.integers(width - patch_size + 1, size=n_patches)
-    down, across = np.divmod(np.arange(patch_size**2), patch_size)
-    pixels = (top + down[:, None]) * width + left + across[:, None]
-    patches = rows[image, np.minimum(pixels, rows.shape[1] - 1)].astype(np.float64)
-    patches[pixels >= rows.shape[1]] = 0  # what a row is padded with
-    return patches
 
 
 def _all_patches(images: np.ndarray, patch_size: int) -> np.ndarray:

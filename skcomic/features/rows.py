@@ -22,7 +22,7 @@ def find_image_shape(
         Height and width in pixels. None: the rows are square images. "pad": a row may have any
         length; zeros are put after it up to the next square.
     smallest_side : int
-        Padded rows become images of at least this side, and no image may have a smaller one.
+        Padded rows become images of at least this side.
 
     Returns
     -------
@@ -43,25 +43,42 @@ def find_image_shape(
         side = max(math.ceil(math.sqrt(n_pixels)), smallest_side)
         return side, side
     if image_shape is None:
-        height = width = math.isqrt(n_pixels)
-        if height * width != n_pixels:
+        side = math.isqrt(n_pixels)
+        if side * side != n_pixels:
             raise ValueError(
                 f"rows of {n_pixels} pixels are no square image; give image_shape=(height, "
                 'width), or "pad" if they are no images'
             )
-    else:
-        height, width = int(image_shape[0]), int(image_shape[1])
-        if height * width != n_pixels:
-            raise ValueError(
-                f"image_shape={height, width} has {height * width} pixels, but the rows have "
-                f"{n_pixels}; give it the size that the images were resized to"
-            )
-    if min(height, width) < smallest_side:
+        return side, side
+    height, width = int(image_shape[0]), int(image_shape[1])
+    if height * width != n_pixels:
         raise ValueError(
-            f"images of {height}x{width} pixels are too small: these features need "
-            f"{smallest_side}x{smallest_side} or more"
+            f"image_shape={height, width} has {height * width} pixels, but the rows have "
+            f"{n_pixels}; give it the size that the images were resized to"
         )
     return height, width
+
+
+def check_image_side(shape: tuple[int, int], smallest_side: int) -> None:
+    """Refuse images that are too small.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width, in pixels.
+    smallest_side : int
+        No side may be smaller.
+
+    Raises
+    ------
+    ValueError
+        If one is.
+    """
+    if min(shape) < smallest_side:
+        raise ValueError(
+            f"images of {shape[0]}x{shape[1]} pixels are too small: these features need "
+            f"{smallest_side}x{smallest_side} or more"
+        )
 
 
 def map_images(

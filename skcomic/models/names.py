@@ -12,6 +12,7 @@ SCHEMA = "schema.json"
 #: The classes of skcomic that a model file may hold, by their modules.
 OWN_CLASSES = (
     "skcomic.nets.convnet.ConvNetClassifier",
+    "skcomic.nets.smallnet.SmallNetClassifier",
     "skcomic.selection.halving.BalancedHalvingSearchCV",
     "skcomic.selection.scoring.CostScorer",
     "skcomic.selection.scoring._ParsimoniousChoice",

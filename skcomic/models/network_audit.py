@@ -12,14 +12,12 @@ from skcomic.models.archive import AuditError, read_json, read_stored
 
 _NETWORK_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
-# The layers of `build_convnet`, and the entries of their configuration that are always the same.
+# The layers of our networks, and the entries of their configuration that are always the same.
 _CONVOLUTION = {
     "strides": [1, 1], "padding": "valid", "dilation_rate": [1, 1], "groups": 1,
-    "data_format": "channels_last", "use_bias": True,
+    "data_format": "channels_last",
 }  # fmt: skip
-_POOLING = {
-    "pool_size": [2, 2], "strides": [2, 2], "padding": "valid", "data_format": "channels_last",
-}  # fmt: skip
+_POOLING = {"padding": "valid", "data_format": "channels_last"}
 _LAYERS: dict[str, dict[str, Any]] = {
     "InputLayer": {"sparse": False, "ragged": False},
     "Reshape": {},
@@ -28,6 +26,13 @@ _LAYERS: dict[str, dict[str, Any]] = {
     "Conv2D": _CONVOLUTION,
     "AveragePooling2D": _POOLING,
     "MaxPooling2D": _POOLING,
+    "BatchNormalization": {
+        "axis": -1,
+        "center": True,
+        "scale": True,
+        "renorm": False,
+        "synchronized": False,
+    },
     "Activation": {},
     "Flatten": {},
 }
@@ -35,6 +40,7 @@ _MODULES = {
     "Sequential": "keras",
     "DTypePolicy": "keras",
     "GlorotUniform": "keras.initializers",
+    "Ones": "keras.initializers",
     "Zeros": "keras.initializers",
 } | dict.fromkeys(_LAYERS, "keras.layers")
 _STRINGS = {
@@ -56,7 +62,7 @@ _KEYS = {
 
 
 def audit_network(content: bytes) -> None:
-    """Reject a Keras file that does not hold a network like those of `build_convnet`.
+    """Reject a Keras file that does not hold a network of skcomic.
 
     Parameters
     ----------
@@ -83,7 +89,9 @@ def audit_network(content: bytes) -> None:
                 f"its network is a {config['class_name']}; only a Sequential is allowed"
             )
         n_weights = _count_weights(config["config"]["layers"])
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+    except (
+        KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError, RecursionError
+    ) as error:  # fmt: skip
         reason = f"{type(error).__name__}: {error}"
         raise AuditError(
             f"the configuration of its network is not as Keras writes it ({reason})"
@@ -131,16 +139,16 @@ def _check_class(value: dict[str, Any], where: str) -> None:
     if name in ("Lambda", "__lambda__"):
         raise AuditError(
             f"{where} holds a Lambda layer, which runs code of the file's author; only the layers "
-            "of build_convnet are allowed"
+            "of skcomic's networks are allowed"
         )
     if registered is not None or (name in _MODULES and module != _MODULES[name]):
         raise AuditError(
             f"{where} holds a custom object, {module}.{name} ({registered}): only the layers of "
-            "build_convnet are allowed"
+            "skcomic's networks are allowed"
         )
     if name not in _MODULES:
         raise AuditError(
-            f"{where} holds a {module}.{name}; only the layers of build_convnet are allowed"
+            f"{where} holds a {module}.{name}; only the layers of skcomic's networks are allowed"
         )
     if value.get("compile_config"):
         raise AuditError(
@@ -178,14 +186,22 @@ def _count_weights(layers: list[dict[str, Any]]) -> int:
             shape = [*shape[:-1], config["units"]]
         elif name == "Conv2D":
             height, width = config["kernel_size"]
-            n_weights += (height * width * shape[2] + 1) * config["filters"]
+            n_weights += (height * width * shape[2] + bool(config["use_bias"])) * config["filters"]
             shape = [shape[0] - height + 1, shape[1] - width + 1, config["filters"]]
+        elif name == "BatchNormalization":
+            n_weights += 4 * shape[-1]
         elif name == "Activation":
             continue
         elif name == "Flatten":
             shape = [math.prod(shape)]
         elif name in _LAYERS:  # pooling
-            shape = [shape[0] // 2, shape[1] // 2, shape[2]]
+            if config["strides"] != config["pool_size"]:
+                raise AuditError(
+                    f"its network pools {config['pool_size']} values in steps of "
+                    f"{config['strides']}; both must be the same"
+                )
+            height, width = config["pool_size"]
+            shape = [shape[0] // height, shape[1] // width, shape[2]]
         else:
             raise AuditError(
                 f"its network has a layer {name}; only {', '.join(_LAYERS)} are allowed"

@@ -131,7 +131,7 @@ def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
     """Load a model that `save` wrote; no code in the file is run.
 
     The whole file is checked before any object is created from it. It may hold data, skcomic's own
-    classes, those of scikit-learn around them, and networks of the layers that `build_convnet`
+    classes, those of scikit-learn around them, and networks of the layers that skcomic's
     uses; there is no option to allow more. The checksums in the manifest detect a damaged file,
     but do not prove who wrote it.
 

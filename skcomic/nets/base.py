@@ -102,6 +102,18 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
         Its last layer is dense, with one sigmoid unit for two classes and a softmax for more.
         """
 
+    def _set_up_network(self, rows: np.ndarray) -> None:
+        """Set the weights that are not trained, from the rows of the first training."""
+
+    def _learning_rates(self, n_epochs: int) -> list[float]:
+        """Return the learning rate of each epoch of a training."""
+        return [self.learning_rate] * n_epochs
+
+    @property
+    def _mirrored_shape(self) -> tuple[int, int] | None:
+        """Height and width of images whose mirror images are of the same class, or None."""
+        return None
+
     def _get_compile_kwargs(self) -> dict[str, Any]:
         kind = "binary" if self.n_classes_ == 2 else "categorical"
         return {
@@ -246,7 +258,7 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
         check_is_fitted(self)
         with _explained_nan():
             X = validate_data(self, X, reset=False, dtype=np.float32)
-        return predict_probabilities(self.model_, X)
+        return predict_probabilities(self.model_, X, self._mirrored_shape)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -272,7 +284,7 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
     def _initialize(self, X: Any, y: Any = None) -> tuple[np.ndarray, np.ndarray]:
         # scikeras calls it
         X, y = self._check_data(X, y, reset=True)
-        self._build_model(y)
+        self._build_model(X, y)
         return X, y
 
     def _check_data(self, X: Any, y: Any, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -303,7 +315,7 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
                 raise ValueError("all sample weights are zero: there is nothing to train on")
             X, y, sample_weight, groups = select_rows(counts, X, y, sample_weight, groups)
         if reset:
-            self._build_model(y if classes is None else classes)
+            self._build_model(X, y if classes is None else classes)
         self._check_warm_start(y)
         if self.class_weight is not None:
             weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
@@ -311,8 +323,8 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
             sample_weight = weights if sample_weight is None else weights * sample_weight
         return X, y, sample_weight, groups
 
-    def _build_model(self, labels: Any) -> None:
-        """Build the network for these labels, not trained yet."""
+    def _build_model(self, rows: np.ndarray, labels: Any) -> None:
+        """Build the network for these rows and labels, not trained yet."""
         self.classes_ = np.unique(labels)
         self.n_classes_ = len(self.classes_)
         if self.n_classes_ < 2:
@@ -330,6 +342,7 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
             )
             self.model_.compile(**self._get_compile_kwargs())
             create_variables(self.model_)
+        self._set_up_network(rows)
         self.n_parameters_ = self.model_.count_params()
         self.history_: dict[str, list[float]] = {}
         self.n_iter_ = 0

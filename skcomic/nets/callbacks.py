@@ -1,4 +1,4 @@
-"""The Keras callbacks of one fit: scikit-learn's tasks, the time limit, the backup."""
+"""The Keras callbacks of one fit: scikit-learn's tasks, the learning rates, time limit, backup."""
 
 import threading
 import time
@@ -39,6 +39,26 @@ class EpochTasks(Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         if self._epoch.end():
             self.model.stop_training = True
+
+
+class LearningRates(Callback):
+    """Sets the learning rate of each epoch.
+
+    Parameters
+    ----------
+    first : int
+        The first epoch of the training.
+    rates : list of float
+        Of this and the following epochs.
+    """
+
+    def __init__(self, first: int, rates: list[float]) -> None:
+        super().__init__()
+        self.first = first
+        self.rates = rates
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self.model.optimizer.learning_rate = self.rates[epoch - self.first]
 
 
 class TimeLimit(Callback):

@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 from skcomic._compat.sklearn import Interval, StrOptions
 from skcomic._estimator import Sides
+from skcomic.features.rows import ImageShape
 from skcomic.images.decoding import PathLike
 from skcomic.nets.base import NetClassifier
-from skcomic.nets.topology import ImageShape, Pooling, Precision, build_convnet, net_name
+from skcomic.nets.topology import Pooling, Precision, build_convnet, net_name
 
 _COUNT = Interval(Integral, 1, None, closed="left")
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from skcomic._estimator import RUN_PARAMETERS, public_name
 from skcomic.nets.backend import import_keras
-from skcomic.nets.callbacks import EpochBackup, TimeLimit
+from skcomic.nets.callbacks import EpochBackup, LearningRates, TimeLimit
 from skcomic.nets.checkpoints import FitStore, TrainingState, fit_key
+from skcomic.nets.sharing import shared_network
 from skcomic.nets.state import get_state, set_state
 from skcomic.nets.topology import count_multiply_adds
 from skcomic.nets.training import Data, choose_steps_per_execution, run_epochs
@@ -113,21 +114,25 @@ def train(
     spent = net.training_time_["wall_seconds"] - seconds_before
     training, validation = data.parts(net.n_classes_)
 
-    callbacks, limit = _make_callbacks(net, tasks or [], validation, spent, store, unfinished)
-    net.model_.optimizer.learning_rate = net.learning_rate
-    n_batches = math.ceil(len(training[0]) / net.batch_size)
-    choose_steps_per_execution(net.model_, n_batches, int(n_epochs), net.callbacks or [])
-    trained = run_epochs(
-        net.model_,
-        training,
-        batch_size=int(net.batch_size),
-        epochs=epochs,
-        n_seen=net.n_iter_ - first,
-        seed=net._seed + first,
-        validation=validation,
-        callbacks=callbacks,
-        verbose=int(net.verbose),
+    rates = LearningRates(first, net._learning_rates(int(n_epochs)))
+    callbacks, limit = _make_callbacks(
+        net, [rates, *(tasks or [])], validation, spent, store, unfinished
     )
+    n_batches = math.ceil(len(training[0]) / net.batch_size)
+    with shared_network(net) as network:
+        choose_steps_per_execution(network, n_batches, int(n_epochs), net.callbacks or [])
+        trained = run_epochs(
+            network,
+            training,
+            batch_size=int(net.batch_size),
+            epochs=epochs,
+            n_seen=net.n_iter_ - first,
+            seed=net._seed + first,
+            validation=validation,
+            mirrored_shape=net._mirrored_shape,
+            callbacks=callbacks,
+            verbose=int(net.verbose),
+        )
 
     for name, values in trained.history.items():
         net.history_.setdefault(name, []).extend(values)

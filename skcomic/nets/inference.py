@@ -7,13 +7,16 @@ from scipy.special import expit, softmax
 
 from skcomic._compat.keras import silenced_retracing
 from skcomic.nets.backend import import_tensorflow
+from skcomic.nets.training import mirror_rows
 
 # The widest outputs of the report's nets, of 32 images of 62x62 pixels and 32 filters, take
 # 16 MB at once; memory does not grow with the number of images.
 _BATCH = 32
 
 
-def predict_probabilities(model: Any, rows: np.ndarray) -> np.ndarray:
+def predict_probabilities(
+    model: Any, rows: np.ndarray, mirrored_shape: tuple[int, int] | None = None
+) -> np.ndarray:
     """Compute the probabilities of all classes.
 
     The last layer and its activation are computed such that a row's probabilities are the same to
@@ -26,6 +29,10 @@ def predict_probabilities(model: Any, rows: np.ndarray) -> np.ndarray:
         Whose last layer is dense: one sigmoid unit, or a softmax.
     rows : ndarray of shape (n_images, n_pixels), float32
         Rows of pixels.
+    mirrored_shape : (int, int) or None, default=None
+        Height and width of images: the means of the network's outputs, before the last
+        activation, for each image and its mirror image become probabilities. None: the outputs
+        for the image alone.
 
     Returns
     -------
@@ -38,11 +45,14 @@ def predict_probabilities(model: Any, rows: np.ndarray) -> np.ndarray:
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
             padded = np.repeat(batch, 2, axis=0) if len(batch) == 1 else batch
-            logits.append(compute(padded).numpy()[: len(batch)])
-    outputs = np.concatenate(logits).astype(np.float64)
-    if outputs.shape[1] > 1:
-        return softmax(outputs, axis=1).astype(np.float32)
-    second = expit(outputs)
+            outputs = compute(padded)
+            if mirrored_shape is not None:
+                outputs = (outputs + compute(mirror_rows(padded, mirrored_shape))) / 2
+            logits.append(outputs.numpy()[: len(batch)])
+    scores = np.concatenate(logits).astype(np.float64)
+    if scores.shape[1] > 1:
+        return softmax(scores, axis=1).astype(np.float32)
+    second = expit(scores)
     return np.hstack([1 - second, second]).astype(np.float32)
 
 

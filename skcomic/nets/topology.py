@@ -3,16 +3,16 @@
 import math
 import random
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from skcomic.features.rows import ImageShape, find_image_shape
 from skcomic.nets.backend import start_keras
 
 Pooling = Literal["average", "max"]
 Precision = Literal["float32", "mixed_bfloat16", "auto"]
-ImageShape = tuple[int, int] | Literal["pad"] | None
 
 _POOL = 2
-_CHANNELS = "channels_last"  # whatever Keras' own settings say
+CHANNELS: Final = "channels_last"  # whatever Keras' own settings say
 
 
 def net_name(params: Mapping[str, Any], *, size: int | None = None) -> str:
@@ -97,37 +97,47 @@ def build_convnet(
     (None, 1)
     """
     n_pixels = int(meta["n_features_in_"])
-    height, width = _image_shape(n_pixels, image_shape, n_conv, kernel_size)
+    height, width = find_image_shape(n_pixels, image_shape, _smallest_side(n_conv, kernel_size))
     check_depth(height, width, n_conv, kernel_size)
     keras = start_keras()
-    kernels = _kernel_initializers(n_conv + 2)
-    layers = [keras.Input((n_pixels,), dtype="float32")]
-    if n_missing := height * width - n_pixels:
-        layers += [
-            keras.layers.Reshape((n_pixels, 1), dtype="float32"),
-            keras.layers.ZeroPadding1D((0, n_missing), data_format=_CHANNELS, dtype="float32"),
-        ]
-    layers += [
-        keras.layers.Reshape((height, width, 1), dtype="float32"),
+    kernels = kernel_initializers(n_conv + 2)
+    layers = [
+        *first_layers(n_pixels, height, width),
         keras.layers.Dense(
             first_units, activation="relu", kernel_initializer=next(kernels), dtype=precision
         ),
     ]
     for _ in range(n_conv):
         layers += _convolution(filters, kernel_size, pooling, precision, next(kernels))
-    n_outputs, activation = (
-        (1, "sigmoid") if meta["n_classes_"] == 2 else (meta["n_classes_"], "softmax")
-    )
-    layers += [
-        keras.layers.Flatten(data_format=_CHANNELS, dtype=precision),
-        keras.layers.Dense(
-            n_outputs, activation=activation, kernel_initializer=next(kernels), dtype="float32"
-        ),
-    ]
+    layers += last_layers(int(meta["n_classes_"]), precision, next(kernels))
     return keras.Sequential(layers)
 
 
-def _kernel_initializers(n_kernels: int) -> Iterator[Any]:
+def first_layers(n_pixels: int, height: int, width: int) -> list[Any]:
+    """Make the layers from rows to images, with zeros after rows that are too short."""
+    keras = start_keras()
+    layers = [keras.Input((n_pixels,), dtype="float32")]
+    if n_missing := height * width - n_pixels:
+        layers += [
+            keras.layers.Reshape((n_pixels, 1), dtype="float32"),
+            keras.layers.ZeroPadding1D((0, n_missing), data_format=CHANNELS, dtype="float32"),
+        ]
+    return [*layers, keras.layers.Reshape((height, width, 1), dtype="float32")]
+
+
+def last_layers(n_classes: int, precision: str, initializer: Any) -> list[Any]:
+    """Make the layers from maps to probabilities, which are in float32 in any case."""
+    layers = start_keras().layers
+    n_outputs, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
+    return [
+        layers.Flatten(data_format=CHANNELS, dtype=precision),
+        layers.Dense(
+            n_outputs, activation=activation, kernel_initializer=initializer, dtype="float32"
+        ),
+    ]
+
+
+def kernel_initializers(n_kernels: int) -> Iterator[Any]:
     """Keras' own initializers, whose seeds are drawn as Keras does, but all at once.
 
     Other threads of a process draw from Python's generator too (dask's do), and building the first
@@ -146,7 +156,7 @@ def _convolution(
     to rectify. A mean of rectified values is another one than a rectified mean.
     """
     layers = start_keras().layers
-    common = {"data_format": _CHANNELS, "dtype": precision}
+    common = {"data_format": CHANNELS, "dtype": precision}
     convolution = {**common, "kernel_initializer": initializer}
     if pooling == "average":
         return [
@@ -213,29 +223,6 @@ def check_depth(height: int, width: int, n_conv: int, kernel_size: int = 3) -> N
                 f"kernel_size={kernel_size}: nothing is left after convolution {depth}; use "
                 "larger images or fewer convolutions"
             )
-
-
-def _image_shape(
-    n_pixels: int, image_shape: ImageShape, n_conv: int, kernel_size: int
-) -> tuple[int, int]:
-    if image_shape == "pad":
-        side = max(math.ceil(math.sqrt(n_pixels)), _smallest_side(n_conv, kernel_size))
-        return side, side
-    if image_shape is None:
-        side = math.isqrt(n_pixels)
-        if side * side != n_pixels:
-            raise ValueError(
-                f"rows of {n_pixels} pixels are no square image; give image_shape=(height, "
-                'width), or "pad" if they are no images'
-            )
-        return side, side
-    height, width = image_shape
-    if height * width != n_pixels:
-        raise ValueError(
-            f"image_shape={height, width} has {height * width} pixels, but the rows have "
-            f"{n_pixels}; give it the size that the images were resized to"
-        )
-    return height, width
 
 
 def _smallest_side(n_conv: int, kernel_size: int) -> int:

@@ -49,6 +49,7 @@ def run_epochs(
     n_seen: int,
     seed: int,
     validation: Data | None,
+    mirrored_shape: tuple[int, int] | None,
     callbacks: list[Any],
     verbose: int,
 ) -> Trained:
@@ -70,6 +71,9 @@ def run_epochs(
         Decides the order of the images.
     validation : tuple of ndarray or None
         Images that the loss is computed on after each epoch.
+    mirrored_shape : (int, int) or None
+        Height and width of the images: in every second epoch their mirror images are trained on.
+        None: in no epoch.
     callbacks : list of keras.callbacks.Callback
         Called in this order; the model is removed from them afterwards.
     verbose : int
@@ -83,7 +87,9 @@ def run_epochs(
     n_batches = math.ceil(len(data[0]) / batch_size)
     with seeded(seed), silenced_retracing(), detached_model(callbacks):
         cpu, wall = time.process_time(), time.perf_counter()
-        batches = shuffled_batches(data, batch_size, seed, n_seen)
+        batches = shuffled_batches(
+            data, batch_size, seed, n_seen, first_epoch=epochs.start, mirrored_shape=mirrored_shape
+        )
         history = model.fit(
             batches,
             steps_per_epoch=n_batches,
@@ -97,6 +103,26 @@ def run_epochs(
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     values = {name: [float(value) for value in history[name]] for name in history}
     return Trained(values, len(history["loss"]), cpu, wall)
+
+
+def mirror_rows(rows: Any, shape: tuple[int, int]) -> Any:
+    """Return rows of the mirror images, left for right.
+
+    Parameters
+    ----------
+    rows : tensor or ndarray of shape (n_images, height * width)
+        Rows of pixels.
+    shape : (int, int)
+        Height and width.
+
+    Returns
+    -------
+    rows : tensor of shape (n_images, height * width)
+        As many.
+    """
+    tensorflow = import_tensorflow()
+    images = tensorflow.reshape(rows, (-1, *shape))
+    return tensorflow.reshape(images[:, :, ::-1], (-1, shape[0] * shape[1]))
 
 
 def choose_steps_per_execution(
@@ -129,7 +155,15 @@ def choose_steps_per_execution(
     set_steps_per_execution(model, max(n for n in range(1, most + 1) if n_batches % n == 0))
 
 
-def shuffled_batches(parts: Data, batch_size: int, seed: int, n_seen: int = 0) -> Any:
+def shuffled_batches(
+    parts: Data,
+    batch_size: int,
+    seed: int,
+    n_seen: int = 0,
+    *,
+    first_epoch: int = 0,
+    mirrored_shape: tuple[int, int] | None = None,
+) -> Any:
     """Give batches without end, in another order after each time that all images were seen.
 
     Keras would make such a dataset of arrays by itself, but start it again for each epoch: 30 ms,
@@ -145,6 +179,10 @@ def shuffled_batches(parts: Data, batch_size: int, seed: int, n_seen: int = 0) -
         Decides the orders.
     n_seen : int, default=0
         So many times all images are skipped at first, before any row is copied.
+    first_epoch : int, default=0
+        Number of the epoch that the first batch is of.
+    mirrored_shape : (int, int) or None, default=None
+        As for `run_epochs`; images are mirrored in epochs of odd numbers.
 
     Returns
     -------
@@ -157,7 +195,15 @@ def shuffled_batches(parts: Data, batch_size: int, seed: int, n_seen: int = 0) -
     order = data.Dataset.range(len(parts[0])).shuffle(len(parts[0]), seed=seed)
     n_batches = math.ceil(len(parts[0]) / batch_size)
     order = order.batch(batch_size).repeat().skip(n_seen * n_batches)
-    batches = order.map(lambda rows: tuple(tensorflow.gather(tensor, rows) for tensor in tensors))
+
+    def take(step: Any, rows: Any) -> tuple[Any, ...]:
+        taken, *others = (tensorflow.gather(tensor, rows) for tensor in tensors)
+        if mirrored_shape is not None:
+            is_odd = (first_epoch + step // n_batches) % 2 == 1
+            taken = tensorflow.where(is_odd, mirror_rows(taken, mirrored_shape), taken)
+        return taken, *others
+
+    batches = order.enumerate().map(take)
     options = data.Options()
     options.threading.private_threadpool_size = 1  # the cores are for the network
     options.autotune.enabled = False

@@ -130,7 +130,7 @@ def test_padded_rows_have_zeros_after_them() -> None:
 
 
 def test_more_filters_than_patches_that_whitening_is_learnt_from() -> None:
-    with mock.patch.object(module, "_N_PATCHES", 10):
+    with mock.patch.object(module, "N_PATCHES", 10):
         vectorizer = PatchVectorizer(n_filters=12, random_state=0).fit(draw((16, 16)))
     assert vectorizer.filters_.shape == (12, 6, 6)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from model_files import NETWORK, Edit, config, members_of, repacked, schema
 
-from skcomic import ModelFileError, load, save
+from skcomic import ModelFileError, SmallNetClassifier, load, save
 from skcomic.models.archive import MANIFEST, PIPELINE, pack, zip_members
 
 
@@ -77,7 +77,7 @@ NETWORKS = {
     ),
     "TFSMLayer": (
         layer(class_name="TFSMLayer"),
-        r"keras\.layers\.TFSMLayer; only the layers of build_convnet",
+        r"keras\.layers\.TFSMLayer; only the layers of skcomic's networks",
     ),
     "lookup": (
         layer(class_name="StringLookup", config={"vocabulary": "/etc/passwd"}),
@@ -165,6 +165,45 @@ def test_attacks_on_the_network(attack: str, file: Path, tmp_path: Path) -> None
     edit, message = NETWORKS[attack]
     with pytest.raises(ModelFileError, match=message):
         load(repacked(file, NETWORK, edit, tmp_path / "model"))
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"pool_size": [0, 2], "strides": [0, 2]}, "not as Keras writes it .ZeroDivisionError"),
+        ({"pool_size": [-2, 2], "strides": [-2, 2]}, "only integers from 1"),
+        ({"pool_size": [4, 4]}, r"pools \[4, 4\] values in steps of \[1, 1\]; both must be the"),
+        ({"padding": "same"}, "padding is 'same'; only|a MaxPooling2D with padding=same"),
+    ],
+)
+def test_attacks_on_pooling(small_file: Path, tmp_path: Path, entries, message: str) -> None:
+    edit = config(lambda tree: tree["config"]["layers"][3]["config"].update(entries))
+    with pytest.raises(ModelFileError, match=message):
+        load(repacked(small_file, NETWORK, edit, tmp_path / "model"))
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"axis": 1}, "a BatchNormalization with axis=1; only -1 is allowed"),
+        ({"renorm": True}, "a BatchNormalization with renorm=True; only False is allowed"),
+        ({"gamma_initializer": FUNCTION}, "a custom object, os.function|holds a os.function"),
+    ],
+)
+def test_attacks_on_the_normalisation(
+    small_file: Path, tmp_path: Path, entries, message: str
+) -> None:
+    edit = config(lambda tree: tree["config"]["layers"][7]["config"].update(entries))
+    with pytest.raises(ModelFileError, match=message):
+        load(repacked(small_file, NETWORK, edit, tmp_path / "model"))
+
+
+@pytest.fixture(scope="module")
+def small_file(stripes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("small") / "net.skcomic"
+    net = SmallNetClassifier(first_pool=1, n_conv=1, filters=4, epochs=1, random_state=0)
+    save(net.fit(*stripes), path)
+    return path
 
 
 def test_what_keras_itself_makes_of_a_lambda(file: Path, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """Which of scikit-learn's common checks fail for our estimators, and why."""
 
-from skcomic import ConvNetClassifier
+from skcomic.nets.base import NetClassifier
 
 
 def expected_failures(estimator) -> dict[str, str]:
-    if not isinstance(estimator, ConvNetClassifier):
+    if not isinstance(estimator, NetClassifier):
         return {}
     return {
         "check_estimator_tags_renamed": "scikeras' BaseWrapper still has _more_tags",

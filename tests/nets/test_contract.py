@@ -18,6 +18,7 @@ from skcomic import (
     BalancedRandomizedSearchCV,
     ConvNetClassifier,
     ImageVectorizer,
+    SmallNetClassifier,
     make_comic_pipeline,
 )
 
@@ -35,6 +36,9 @@ ESTIMATORS = [
     ImageVectorizer(),
     ConvNetClassifier(
         image_shape="pad", first_units=4, filters=8, epochs=8, batch_size=8, learning_rate=0.03
+    ),
+    SmallNetClassifier(
+        image_shape="pad", patch_size=2, first_pool=1, n_conv=1, filters=8, batch_size=8
     ),
     PipelineOfPaths(make_comic_pipeline().steps),
     BalancedRandomizedSearchCV(
