@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "catalogue.splitting": ["split_catalogue"],
         "displays.time_score": ["TimeScoreDisplay"],
         "features.hog": ["HogVectorizer"],
+        "features.mirroring": ["MirroredClassifier"],
         "features.patches": ["PatchVectorizer"],
         "images.cache": ["cache_info", "clear_cache"],
         "images.decoding": ["ImageReadError", "read_raster"],
