@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "nets.smallnet": ["SmallNetClassifier"],
         "nets.topology": ["build_convnet", "count_multiply_adds", "net_name"],
         "nets.workers": ["start_workers"],
+        "selection.contenders": ["make_contenders"],
         "selection.halving": ["BalancedHalvingSearchCV"],
         "selection.scoring": ["CostScorer", "select_parsimonious"],
         "selection.pipelines": ["ARCHITECTURES", "make_comic_pipeline"],

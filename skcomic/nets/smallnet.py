@@ -128,8 +128,8 @@ class SmallNetClassifier(NetClassifier):
     >>> rows[10:, ::2] = 0  # stripes
     >>> rows = rows.reshape(20, 256)
     >>> labels = ["plain"] * 10 + ["striped"] * 10
-    >>> net = SmallNetClassifier(n_conv=1, filters=4, random_state=0).fit(rows, labels)
-    >>> net.score(rows, labels)
+    >>> net = SmallNetClassifier(n_conv=1, filters=4, batch_size=5, random_state=0)
+    >>> net.fit(rows, labels).score(rows, labels)
     1.0
     """
 

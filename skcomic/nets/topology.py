@@ -97,7 +97,7 @@ def build_convnet(
     (None, 1)
     """
     n_pixels = int(meta["n_features_in_"])
-    height, width = find_image_shape(n_pixels, image_shape, _smallest_side(n_conv, kernel_size))
+    height, width = find_image_shape(n_pixels, image_shape, smallest_side(n_conv, kernel_size))
     check_depth(height, width, n_conv, kernel_size)
     keras = start_keras()
     kernels = kernel_initializers(n_conv + 2)
@@ -225,7 +225,8 @@ def check_depth(height: int, width: int, n_conv: int, kernel_size: int = 3) -> N
             )
 
 
-def _smallest_side(n_conv: int, kernel_size: int) -> int:
+def smallest_side(n_conv: int, kernel_size: int = 3) -> int:
+    """Return the smallest side of an image, in pixels, for so many convolutions."""
     side = 1
     for _ in range(n_conv):
         side = side * _POOL + kernel_size - 1

@@ -1,0 +1,133 @@
+"""Every contender on the same folds: how good it is, and what it costs.
+
+    python benchmarks/contenders.py --root FOLDER [--sizes 32,64] [--folds 5] [--seeds 4]
+
+FOLDER has a sub-folder of images for each class. Images that are the same, or look the same, and
+those of a pair are on one side of every fold. All fits are of one process and on one thread, from
+decoded rows; contenders take turns, so that what slows the machine down slows all of them. Prints
+a table and writes it to ``--out``, with a figure of cost against F-score beside it.
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.metrics import f1_score
+from sklearn.model_selection import StratifiedGroupKFold
+
+from skcomic import ImageVectorizer, join_duplicates, load_catalogue, make_contenders
+
+REFERENCE = "16_max_1"  # the report's choice
+REPEATS = 20  # predictions of one image
+
+
+def measure(classifier, rows, labels, train, test) -> dict[str, float]:
+    start = time.process_time()
+    classifier.fit(rows[train], labels[train])
+    fit_cpu_seconds = time.process_time() - start
+    classifier.predict(rows[test])  # compiles
+    start = time.perf_counter()
+    predicted = classifier.predict(rows[test])
+    batch_ms = (time.perf_counter() - start) / len(test) * 1e3
+    singles = []
+    for row in rows[test[:REPEATS]]:
+        start = time.perf_counter()
+        classifier.predict(row[np.newaxis])
+        singles.append((time.perf_counter() - start) * 1e3)
+    # The first class of two as `positive`, such as comics; else the mean of all classes.
+    f_scores = f1_score(labels[test], predicted, average=None, labels=np.unique(labels))
+    return {
+        "f_score": f_scores[0] if len(f_scores) == 2 else f_scores.mean(),
+        "accuracy": np.mean(predicted == labels[test]),
+        "cpu_seconds": fit_cpu_seconds,
+        "predict_ms": np.median(singles),
+        "batch_ms": batch_ms,
+    }
+
+
+def run(catalogue: pd.DataFrame, size: int, names: list[str], args) -> pd.DataFrame:
+    rows = ImageVectorizer(size).fit_transform(catalogue.path)
+    labels = catalogue.label.to_numpy()
+    folds = StratifiedGroupKFold(args.folds, shuffle=True, random_state=0)
+    splits = list(folds.split(rows, labels, catalogue.pair))
+    results = []
+    for seed in range(args.seeds):
+        contenders = make_contenders(size, families=args.families, random_state=seed)
+        for fold, (train, test) in enumerate(splits):
+            for name in [name for name in contenders if not names or name in names]:
+                classifier = clone(contenders[name]["classify"])
+                measured = measure(classifier, rows, labels, train, test)
+                results.append({"contender": name, "seed": seed, "fold": fold, **measured})
+                print(size, seed, fold, name, f"{measured['f_score']:.4f}", flush=True)
+    return pd.DataFrame(results)
+
+
+def summarize(results: pd.DataFrame) -> pd.DataFrame:
+    groups = results.groupby("contender", sort=False)
+    table = groups.median(numeric_only=True).drop(columns=["seed", "fold"])
+    by_fold = results.groupby(["contender", "fold"], sort=False).f_score.mean()
+    table.insert(0, "mean_f_score", groups.f_score.mean())
+    # Seeds of one fold share their test images: the folds are what is independent.
+    table.insert(1, "se", by_fold.groupby("contender").sem())
+    if REFERENCE in table.index:
+        table.insert(2, "cost_ratio", table.cpu_seconds / table.cpu_seconds[REFERENCE])
+    return table.sort_values("cpu_seconds")
+
+
+def draw(tables: dict[int, pd.DataFrame], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6 * len(tables), 5), layout="constrained")
+    for axes, (size, table) in zip(
+        np.atleast_1d(figure.subplots(1, len(tables), sharey=True)), tables.items(), strict=True
+    ):
+        axes.errorbar(
+            table.cpu_seconds, table.mean_f_score, table.se, fmt="o", color="0.6", capsize=2
+        )
+        front = table[table.mean_f_score.cummax().eq(table.mean_f_score)]
+        axes.step(front.cpu_seconds, front.mean_f_score, where="post", color="tab:blue")
+        for name, row in table.iterrows():
+            is_best = name in front.index
+            axes.annotate(
+                name, (row.cpu_seconds, row.mean_f_score), textcoords="offset points",
+                xytext=(4, 4 if is_best else -9), fontsize=7,
+                color="tab:blue" if is_best else "0.4",
+            )  # fmt: skip
+        axes.set(xscale="log", xlabel="CPU seconds of a fit", title=f"{size}x{size} pixels")
+    figure.axes[0].set_ylabel("F-score, mean over folds and seeds")
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--root", required=True, help="folder with a sub-folder for each class")
+    parser.add_argument("--sizes", default="32,64")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--families", default="report,small,classic")
+    parser.add_argument("--contenders", default="", help="names; default: all")
+    parser.add_argument("--out", type=Path, default=Path("contenders"), help="folder of results")
+    args = parser.parse_args()
+    args.families = args.families.split(",")
+    catalogue = join_duplicates(load_catalogue(args.root))
+    args.out.mkdir(parents=True, exist_ok=True)
+    tables = {}
+    for size in map(int, args.sizes.split(",")):
+        results = run(catalogue, size, [n for n in args.contenders.split(",") if n], args)
+        results.to_csv(args.out / f"fits_{size}.csv", index=False)
+        tables[size] = summarize(results)
+        tables[size].to_csv(args.out / f"contenders_{size}.csv")
+        print(f"\n{size}x{size} pixels, {len(catalogue)} images, {args.folds} folds, "
+              f"{args.seeds} seeds; medians but for the mean F-score\n")  # fmt: skip
+        print(tables[size].round(4).to_string())
+    draw(tables, args.out / "contenders.png")
+
+
+if __name__ == "__main__":
+    main()
