@@ -71,20 +71,20 @@ def render_card(path: PathLike) -> str:
 
 def _title(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
     size = f"_{_entry(about, 'chosen_size')}" if about.get("chosen_size") else ""
-    name = _entry(manifest["networks"][0], "name")
+    networks = manifest["networks"]
+    # Before there were models without networks, no steps were named.
+    name = _entry(networks[0], "name") if networks else _escape(manifest["steps"][-1])
     yield f"# {name}{size}: a classifier of {', '.join(map(_escape, manifest['classes']))}"
 
 
 def _description(manifest: dict[str, Any], path: Path) -> Iterator[str]:
     networks = manifest["networks"]
-    net, n_networks = networks[0], len(networks)
-    what = "a convolutional network" if n_networks == 1 else f"{n_networks} convolutional networks"
     yield from ("", "## What it is", "")
-    yield (
-        f"* A {_entry(manifest, 'model')} with {what} of skcomic, `{_entry(net, 'name')}` (units "
-        f"at each pixel, pooling, convolutions): {net['weights']:,} parameters"
-        f"{'' if n_networks == 1 else ' each'}, computing in {_entry(net, 'precision')}."
-    )
+    if networks:
+        yield _describe_networks(manifest)
+    else:
+        steps = " -> ".join(f"`{_escape(step)}`" for step in manifest["steps"])
+        yield f"* A {_entry(manifest, 'model')} without a network: {steps}."
     yield (
         f"* File: `{_escape(path.name)}`, {path.stat().st_size:,} bytes, format "
         f"{manifest['format']}, saved {_entry(manifest, 'saved')}."
@@ -95,18 +95,35 @@ def _description(manifest: dict[str, Any], path: Path) -> Iterator[str]:
         shape = " x ".join(map(_escape, sides))
         yield f"* It takes image files, and scales each to {shape} grey pixels."
     else:
-        yield f"* It takes rows of {_entry(net, 'pixels')} grey pixels in [0, 1], not image files."
+        pixels = _entry(networks[0] if networks else manifest, "pixels")
+        yield f"* It takes rows of {pixels} grey pixels in [0, 1], not image files."
     yield f"* Classes: {', '.join(f'`{_escape(label)}`' for label in manifest['classes'])}."
 
 
+def _describe_networks(manifest: dict[str, Any]) -> str:
+    net, n_networks = manifest["networks"][0], len(manifest["networks"])
+    what = "a convolutional network" if n_networks == 1 else f"{n_networks} convolutional networks"
+    is_small = "patch_size" in manifest["parameters"]["net"]
+    parts = (
+        "side of the whitened patches, first pooling, convolutions"
+        if is_small
+        else "units at each pixel, pooling, convolutions"
+    )
+    return (
+        f"* A {_entry(manifest, 'model')} with {what} of skcomic, `{_entry(net, 'name')}` "
+        f"({parts}): {net['weights']:,} parameters"
+        f"{'' if n_networks == 1 else ' each'}, computing in {_entry(net, 'precision')}."
+    )
+
+
 def _training(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
-    net = manifest["networks"][0]
     yield from ("", "## What it was trained on", "")
     if about.get("catalogue") and about.get("split"):
         yield from _training_images(about)
     else:
         yield "* Not known: the file does not say on which images."
-    yield f"* {_entry(net, 'epochs')} epochs, {net['cpu_seconds']:.1f} s of CPU time."
+    for net in manifest["networks"][:1]:
+        yield f"* {_entry(net, 'epochs')} epochs, {net['cpu_seconds']:.1f} s of CPU time."
     if settings := about.get("settings"):
         yield (
             f"* Seed {_entry(settings, 'random_state')}; batches of "

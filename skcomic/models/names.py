@@ -11,6 +11,9 @@ SCHEMA = "schema.json"
 
 #: The classes of skcomic that a model file may hold, by their modules.
 OWN_CLASSES = (
+    "skcomic.features.hog.HogVectorizer",
+    "skcomic.features.mirroring.MirroredClassifier",
+    "skcomic.features.patches.PatchVectorizer",
     "skcomic.nets.convnet.ConvNetClassifier",
     "skcomic.nets.smallnet.SmallNetClassifier",
     "skcomic.selection.halving.BalancedHalvingSearchCV",

@@ -49,8 +49,9 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
     Parameters
     ----------
     model : estimator
-        A fitted `ConvNetClassifier`, a pipeline with one, or a search, `CalibratedClassifierCV`,
-        `TunedThresholdClassifierCV` or `FixedThresholdClassifier` around either.
+        A fitted `ConvNetClassifier`, `SmallNetClassifier` or pipeline of `make_contenders`, or a
+        search, `CalibratedClassifierCV`, `TunedThresholdClassifierCV` or
+        `FixedThresholdClassifier` around it.
     path : str or path-like
         The file, usually named ``*.skcomic``. An existing file is replaced once the new one is
         complete.
@@ -100,9 +101,9 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
     check_is_fitted(model)
     networks = [part for part in iter_parts(model) if is_network(part)]
     nets = [part for part in iter_parts(model) if is_fitted_classifier(part)]
-    if not networks:
+    if not hasattr(model, "classes_"):
         raise TypeError(
-            f"cannot save this {name}: it has no trained ConvNetClassifier"
+            f"cannot save this {name}: it is not a classifier"
             + (" (it was searched with refit=False)" if hasattr(model, "cv_results_") else "")
         )
     manifest = {
@@ -267,8 +268,10 @@ def _describe(model: Any, nets: list[Any]) -> dict[str, Any]:
     from skcomic.images.vectorizer import ImageVectorizer
 
     vectorizers = [part for part in iter_parts(model) if isinstance(part, ImageVectorizer)]
-    chosen = [("net", nets[0]), *(("images", part) for part in vectorizers[:1])]
+    chosen = [("net", part) for part in nets[:1]] + [("images", part) for part in vectorizers[:1]]
     return {
+        "steps": list(_name_steps(model)),
+        "pixels": None if vectorizers else _to_plain(getattr(model, "n_features_in_", None)),
         "classes": [_to_plain(label) for label in model.classes_.tolist()],
         "networks": [
             {
@@ -286,6 +289,19 @@ def _describe(model: Any, nets: list[Any]) -> dict[str, Any]:
             for role, part in chosen
         },
     }
+
+
+def _name_steps(model: Any) -> Iterator[str]:
+    """Name the classes that a model consists of, in the order of the data's way."""
+    inner = getattr(model, "best_estimator_", getattr(model, "estimator_", model))
+    if inner is not model:
+        yield type(model).__name__
+        yield from _name_steps(inner)
+    elif hasattr(model, "steps"):
+        for _, step in model.steps:
+            yield from _name_steps(step)
+    else:
+        yield type(model).__name__
 
 
 def _to_plain(value: Any) -> Any:

@@ -26,6 +26,7 @@ _OBJECTS = {
     "sklearn.calibration._TemperatureScaling",
     "sklearn.frozen._frozen.FrozenEstimator",
     "sklearn.isotonic.IsotonicRegression",
+    "sklearn.linear_model._logistic.LogisticRegression",
     "sklearn.metrics._scorer._CurveScorer",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.metrics._scorer._Scorer",
@@ -43,6 +44,7 @@ _OBJECTS = {
     "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.model_selection._split.StratifiedShuffleSplit",
     "sklearn.pipeline.Pipeline",
+    "sklearn.preprocessing._data.StandardScaler",
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 }
@@ -152,7 +154,7 @@ def _check_node(
         what = "" if kind in ("ObjectNode", "TypeNode", "FunctionNode") else f" (as a {kind})"
         raise AuditError(
             f"{where} holds {name}{what}; a model file may hold only data, estimators of skcomic "
-            "and the classes of scikit-learn that go around them"
+            "and those of scikit-learn that go with them"
         )
     # skops replaces a second node of the same id by the first, and ignores what the second holds.
     if seen.setdefault(node["__id__"], (kind, name)) != (kind, name):

@@ -151,7 +151,7 @@ def _split_vectorizer(model: Any) -> tuple[Any, Any]:
     vectorizers = []
     for part in list(iter_parts(model)):
         reads_images = isinstance(part, Pipeline) and isinstance(part[0], ImageVectorizer)
-        if reads_images and is_fitted_classifier(part[-1]):
+        if reads_images and hasattr(part[-1], "classes_"):
             vectorizers.append(part[0])
             part.steps[0] = (part.steps[0][0], "passthrough")
     if not vectorizers:

@@ -1,5 +1,6 @@
 """Trained networks as bytes, and networks given back to the classifiers that trained them."""
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ from skcomic.nets.state import create_variables
 
 
 def is_network(value: Any) -> bool:
-    """Return whether a value is a Keras network."""
-    return isinstance(value, start_keras().Model)
+    """Return whether a value is a Keras network; nothing is imported for it."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(value, keras.Model)
 
 
 def is_fitted_classifier(value: Any) -> bool:
-    """Return whether a value is a fitted classifier of this room: its network is `model_`."""
-    from skcomic.nets.base import NetClassifier
+    """Return whether a value is a fitted classifier of this room: its network is `model_`.
 
-    return isinstance(value, NetClassifier) and hasattr(value, "model_")
+    Nothing is imported for it.
+    """
+    base = sys.modules.get("skcomic.nets.base")
+    return base is not None and isinstance(value, base.NetClassifier) and hasattr(value, "model_")
 
 
 def network_to_bytes(network: Any) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skcomic import ImageVectorizer, save
 
@@ -21,8 +22,10 @@ def test_what_cannot_be_saved_is_named_and_nothing_is_written(
     odd["vectorize"].size = range(12, 13)
     with pytest.raises(NotFittedError):
         save(small_net(), path)
-    with pytest.raises(TypeError, match=r"DummyClassifier: it has no trained ConvNetClassifier$"):
+    with pytest.raises(TypeError, match=r"DummyClassifier: the model holds sklearn\.dummy\.Dummy"):
         save(DummyClassifier().fit(rows, labels), path)
+    with pytest.raises(TypeError, match=r"this StandardScaler: it is not a classifier$"):
+        save(StandardScaler().fit(rows), path)
     with pytest.raises(TypeError, match=r"save this Pipeline: the model\.steps\[0\]\[1\]\.size h"):
         save(odd, path)
     odd["vectorize"].size = 12
