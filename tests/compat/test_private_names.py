@@ -270,6 +270,7 @@ except Exception as error:
 
 def test_early_stopping_and_models_have_the_attributes_that_are_used(stripes, small_net) -> None:
     from skcomic.nets.backend import import_keras
+    from skcomic.nets.sharing import shared_network
 
     keras = import_keras()
     stopper = keras.callbacks.EarlyStopping("val_loss", restore_best_weights=True)
@@ -282,12 +283,13 @@ def test_early_stopping_and_models_have_the_attributes_that_are_used(stripes, sm
     assert stopper.best_weights == [1]
 
     net = small_net(epochs=1).fit(*stripes)
-    assert net.model_.train_function is not None
-    compat_keras.set_steps_per_execution(net.model_, 1)
-    assert net.model_.train_function is not None  # as it was
-    compat_keras.set_steps_per_execution(net.model_, 2)
-    assert net.model_.train_function is None
-    assert net.model_.steps_per_execution == 2
+    with shared_network(net) as network:
+        assert network.train_function is not None
+        compat_keras.set_steps_per_execution(network, 1)
+        assert network.train_function is not None  # as it was
+        compat_keras.set_steps_per_execution(network, 2)
+        assert network.train_function is None
+        assert network.steps_per_execution == 2
 
     callback = keras.callbacks.Callback()
     with compat_keras.detached_model([callback]):

@@ -127,7 +127,7 @@ class PlainClassifier(ClassifierMixin, BaseEstimator):
     [
         (ESTIMATORS[0], PlainTransformer()),
         (ESTIMATORS[1], PlainClassifier()),
-        (ESTIMATORS[3], RandomizedSearchCV(LogisticRegression(), {"C": [0.1, 1.0]})),
+        (ESTIMATORS[4], RandomizedSearchCV(LogisticRegression(), {"C": [0.1, 1.0]})),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )
