@@ -92,13 +92,17 @@ def draw(tables: dict[int, pd.DataFrame], path: Path) -> None:
         )
         front = table[table.mean_f_score.cummax().eq(table.mean_f_score)]
         axes.step(front.cpu_seconds, front.mean_f_score, where="post", color="tab:blue")
-        for name, row in table.iterrows():
-            is_best = name in front.index
+        # Names would lie on each other where contenders are alike; numbers do not.
+        for number, (name, row) in enumerate(table.iterrows(), start=1):
             axes.annotate(
-                name, (row.cpu_seconds, row.mean_f_score), textcoords="offset points",
-                xytext=(4, 4 if is_best else -9), fontsize=7,
-                color="tab:blue" if is_best else "0.4",
+                number, (row.cpu_seconds, row.mean_f_score), textcoords="offset points",
+                xytext=(5, 4), fontsize=8, color="tab:blue" if name in front.index else "0.4",
             )  # fmt: skip
+        names = [f"{number} {name}" for number, name in enumerate(table.index, start=1)]
+        axes.text(
+            1.02, 1, "\n".join(names), transform=axes.transAxes, ha="left", va="top",
+            fontsize=7,
+        )  # fmt: skip
         axes.set(xscale="log", xlabel="CPU seconds of a fit", title=f"{size}x{size} pixels")
     figure.axes[0].set_ylabel("F-score, mean over folds and seeds")
     figure.savefig(path, dpi=150)
