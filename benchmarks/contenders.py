@@ -4,8 +4,9 @@
 
 FOLDER has a sub-folder of images for each class. Images that are the same, or look the same, and
 those of a pair are on one side of every fold. All fits are of one process and on one thread, from
-decoded rows; contenders take turns, so that what slows the machine down slows all of them. Prints
-a table and writes it to ``--out``, with a figure of cost against F-score beside it.
+decoded rows; contenders take turns, so that what slows the machine down slows all of them, and
+nets of more than four kinds are traced in each fit (see skcomic/nets/sharing.py). Prints a table
+and writes it to ``--out``, with a figure of cost against F-score beside it.
 """
 
 import argparse

@@ -293,8 +293,9 @@ def _describe(model: Any, nets: list[Any]) -> dict[str, Any]:
 
 def _name_steps(model: Any) -> Iterator[str]:
     """Name the classes that a model consists of, in the order of the data's way."""
-    inner = getattr(model, "best_estimator_", getattr(model, "estimator_", model))
-    if inner is not model:
+    around = ("best_estimator_", "estimator_", "estimator")  # of what it was made, fitted if kept
+    inner = next((getattr(model, name) for name in around if hasattr(model, name)), None)
+    if inner is not None:
         yield type(model).__name__
         yield from _name_steps(inner)
     elif hasattr(model, "steps"):

@@ -10,6 +10,7 @@ from skcomic.nets.topology import (
     first_layers,
     kernel_initializers,
     last_layers,
+    smallest_side,
 )
 
 _KERNEL, _POOL = 3, 2
@@ -64,7 +65,7 @@ def build_small_net(
         convolutions.
     """
     n_pixels = int(meta["n_features_in_"])
-    smallest = smallest_side(patch_size, first_pool, n_conv)
+    smallest = smallest_image_side(patch_size, first_pool, n_conv)
     height, width = find_image_shape(n_pixels, image_shape, smallest)
     if min(height, width) < smallest:
         raise ValueError(
@@ -98,9 +99,6 @@ def build_small_net(
     return start_keras().Sequential(stack)
 
 
-def smallest_side(patch_size: int, first_pool: int, n_conv: int) -> int:
+def smallest_image_side(patch_size: int, first_pool: int, n_conv: int) -> int:
     """Return the smallest side of an image, in pixels, that such a network can be built for."""
-    side = 1
-    for _ in range(n_conv):
-        side = side * _POOL + _KERNEL - 1
-    return side * first_pool + patch_size - 1
+    return smallest_side(n_conv, _KERNEL) * first_pool + patch_size - 1

@@ -11,7 +11,7 @@ from skcomic.features.rows import ImageShape, find_image_shape
 from skcomic.features.whitening import whitening_filters
 from skcomic.images.decoding import PathLike
 from skcomic.nets.base import NetClassifier
-from skcomic.nets.small_topology import build_small_net, smallest_side
+from skcomic.nets.small_topology import build_small_net, smallest_image_side
 from skcomic.nets.topology import Precision
 
 _COUNT = Interval(Integral, 1, None, closed="left")
@@ -224,5 +224,5 @@ class SmallNetClassifier(NetClassifier):
 
     @property
     def _image_shape(self) -> tuple[int, int]:
-        smallest = smallest_side(self.patch_size, self.first_pool, self.n_conv)
+        smallest = smallest_image_side(self.patch_size, self.first_pool, self.n_conv)
         return find_image_shape(self.n_features_in_, self.image_shape, smallest)

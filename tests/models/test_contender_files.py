@@ -48,6 +48,8 @@ def test_of_rows_and_calibrated(saved: dict[str, Path], faces, tmp_path: Path) -
     again = load(tmp_path / "rows")
     assert np.array_equal(again.predict_proba(rows), calibrated.predict_proba(rows))
     card = render_card(tmp_path / "rows")
+    assert card.startswith("# LogisticRegression: a classifier of comics, faces\n")
+    assert "`CalibratedClassifierCV` -> `FrozenEstimator` -> `HogVectorizer` -> " in card
     assert "It takes rows of 256 grey pixels in [0, 1], not image files." in card
     assert "Probabilities were calibrated." in card
 
