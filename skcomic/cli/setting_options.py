@@ -9,7 +9,7 @@ import typer
 
 from skcomic.study.settings import StudySettings, check_setting
 
-_SIZES, _BACKGROUND = "sizes", "background"
+_SIZES, _BACKGROUND, _CONTENDERS = "sizes", "background", "contenders"
 
 
 def option_name(setting: "Field[Any]") -> str:
@@ -60,7 +60,7 @@ def _options() -> list[inspect.Parameter]:
         default = setting.default
         if setting.name == _SIZES:  # typer would take a list as several options
             kind, default = str, ",".join(map(str, StudySettings.sizes))
-        elif setting.name == _BACKGROUND:  # nor does it take one of two types
+        elif setting.name in (_BACKGROUND, _CONTENDERS):  # nor does it take one of two types
             kind = str
         hint = Annotated[kind, typer.Option(help=setting.metadata["help"])]
         options.append(

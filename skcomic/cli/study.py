@@ -81,7 +81,7 @@ def study(
         typer.Option(help="Folder that keeps the decoded images; default: OUT/cache."),
     ] = None,
     max_seconds_per_fit: Annotated[
-        float | None, typer.Option(help="A net whose training takes longer fails.")
+        float | None, typer.Option(help="A contender whose training takes longer fails.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
     pairs: Annotated[int, typer.Option(help="Pairs to draw where there are no IMAGES.")] = 240,
@@ -94,7 +94,7 @@ def study(
     ] = None,
     **options: Any,
 ) -> None:
-    """Choose a small net and an image size by cost and F-score, and test the choice once."""
+    """Choose a classifier and an image size by cost and F-score, and test the choice once."""
     console = plain_console()
     with plain_errors(resume or out):
         # Every option is checked before anything large is imported or anything is deleted.
@@ -170,10 +170,7 @@ def _plan(catalogue: "pd.DataFrame", settings: dict[str, Any]) -> int:
     from skcomic.study.plan import plan_study
 
     with _naming_options():
-        _, n_workers = plan_study(
-            catalogue, StudySettings(**_of_study(settings)), settings["jobs"]
-        )
-    return n_workers
+        return plan_study(catalogue, _of_study(settings), settings["jobs"]).n_jobs
 
 
 def _run_study(

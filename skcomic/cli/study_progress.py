@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # What the bar says once a stage is over: what is being done next.
 _STAGES = {
-    "split": "searching for a net",
+    "split": "searching",
     "search": "comparing sizes",
     "sizes": "last fit and test",
     "test": "training the baselines",
@@ -82,7 +82,9 @@ def _describe_stage(stage: str, study: "Study") -> list[str]:
             f"{n['test']} for the test; {n['search']} for the search {seconds}",
         ]
     if stage == "search":
-        return [f"net chosen among {study.settings.n_candidates}: {study.chosen_net} {seconds}"]
+        assert study.candidates is not None
+        n_contenders = study.candidates.net.nunique()
+        return [f"chosen among {n_contenders} contenders: {study.chosen_net} {seconds}"]
     if stage == "sizes":
         return [f"size chosen: {study.chosen_size} {seconds}"]
     if stage == "test":

@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from skcomic.study.results import Study
 
 
@@ -26,10 +25,11 @@ def print_result(console: Console, study: "Study") -> None:
     candidates = study.candidates.assign(net=study.name_candidates())
     _print_candidates(console, "The search", candidates, study.chosen_net)
     _print_candidates(console, "The sizes", study.sizes, study.chosen_size)
+    if sentence := study.compare_with_report():
+        console.print(sentence)
     saving, test = study.saving, study.test
-    assert saving is not None
     assert test is not None
-    if saving["from_size"] != saving["to_size"]:
+    if saving is not None and saving["from_size"] != saving["to_size"]:
         console.print(
             f"From {saving['from_size']} to {saving['to_size']} pixels: "
             f"{_percent_lost(saving['cost_share'])} of the cost saved, "
@@ -55,25 +55,32 @@ def _percent_lost(share: float | None) -> str:
 def _print_candidates(
     console: Console, title: str, frame: "pd.DataFrame", chosen: str | int | None
 ) -> None:
-    failures: list[str] = []
-    table = _table(title, "net", "size", "train F", "validation F", "CPU s", "multiply-adds")
+    notes: list[str] = []
+    columns = ("size", "train F", "validation F", "CPU s", "predict ms", "model kB")
+    table = _table(title, "contender", *columns)
     for net in frame.to_dict(orient="records"):
+        name = f"{net['net']}_{net['size']}"
         if isinstance(net["failure"], str):
-            table.add_row(net["net"], str(net["size"]), "failed", "", "", "", style="red")
-            failures.append(f"{net['net']}_{net['size']} failed: {net['failure']}")
+            table.add_row(net["net"], str(net["size"]), "failed", style="red")
+            notes.append(f"{name} failed: {net['failure']}")
             continue
+        is_excluded = isinstance(net["excluded"], str)
+        if is_excluded and net["images"] == frame.images.max():  # what was dropped is in the file
+            notes.append(f"{name} is excluded: {net['excluded']}")
+        is_chosen = chosen in (net["net"], net["size"])
         table.add_row(
             net["net"],
             str(net["size"]),
             f"{net['train_f_score']:.4f}",
             f"{net['validation_f_score']:.4f}",
-            f"{net['cpu_seconds']:.1f}",
-            f"{net['multiply_adds']:.3g}",
-            style="bold green" if chosen in (net["net"], net["size"]) else None,
+            f"{net['cpu_seconds']:.2f}",
+            f"{net['predict_ms']:.2f}",
+            "" if pd.isna(net["model_bytes"]) else f"{net['model_bytes'] / 1000:.0f}",
+            style="bold green" if is_chosen else "dim" if is_excluded else None,
         )
     console.print(table)
-    for failure in failures:
-        console.print(failure)
+    for note in notes:
+        console.print(note)
 
 
 def _table(title: str, first: str, *others: str) -> Table:

@@ -8,37 +8,42 @@ import numpy as np
 import pandas as pd
 
 from skcomic.nets.topology import net_name
-from skcomic.selection.costs import Cost
+from skcomic.selection.costs import COST_LABELS, Cost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COST_LABELS = {
-    "cpu_seconds": "CPU seconds of training",
-    "wall_seconds": "Wall seconds of training",
-    "multiply_adds": "Multiply-adds of training",
+# Kinds of names, as of `net_name` and `make_contenders`, with colours that are distinguishable
+# with colour blindness; names of other forms are black.
+_KINDS = {
+    "average pooling": (re.compile(r"\d+_average_\d+"), "#0072b2"),
+    "max pooling": (re.compile(r"\d+_max_\d+"), "#d55e00"),
+    "small nets": (re.compile(r"small_\d+_\d+_\d+"), "#cc79a7"),
+    "linear models": (re.compile("pixels|hog|patches"), "black"),
 }
-_NET_NAME = re.compile(r"\d+_(?P<pooling>\w+?)_\d+")  # as of `net_name`
-_COLOURS = {"average": "#0072b2", "max": "#d55e00"}  # distinguishable with colour blindness
 _CHOSEN = "#009e73"
 _LABEL_HEIGHT = 0.055  # as a share of the axes
+_LABEL_INCHES = 0.2
+# From this ratio of the highest to the lowest cost on, the axis is logarithmic.
+_MAX_LINEAR_RATIO = 20
 
 
 class TimeScoreDisplay:
-    """Cost against F-score: each net's training and validation points, joined.
+    """Cost against F-score: each classifier's training and validation points, joined.
 
     Create it with `from_frame` or `from_cv_results`.
 
     Parameters
     ----------
     nets : sequence of str
-        Names of the nets.
+        Names of the nets, or of other contenders.
     costs : array-like of shape (n_nets,)
-        What the training of each cost.
+        The cost of each.
     train_f_scores, validation_f_scores : array-like of shape (n_nets,)
         F-scores on the images of training and of validation.
-    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
-        What `costs` are.
+    cost : str, default="cpu_seconds"
+        What `costs` are: "cpu_seconds", "wall_seconds", "multiply_adds", "predict_ms" or
+        "model_bytes", as in `StudySettings`.
     chosen : str, default=None
         The net that is marked.
 
@@ -87,7 +92,7 @@ class TimeScoreDisplay:
             One row per net: its name `net`, a column of the name of `cost`, `train_f_score`
             and `validation_f_score`. Rows in which one of these is missing, as of nets that
             failed, are left out.
-        cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
+        cost : str, default="cpu_seconds"
             What is shown on the horizontal axis.
         chosen : str, default=None
             The net that is marked.
@@ -176,9 +181,9 @@ class TimeScoreDisplay:
         import matplotlib.pyplot as plt
 
         if ax is None:
-            _, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
+            _, ax = plt.subplots(figsize=self.figsize, layout="constrained")
         for i, net in enumerate(self.nets):
-            colour = _COLOURS.get(_pooling(net), "black")
+            _, colour = _KINDS.get(_kind(net), ("", "black"))
             cost, train, validation = (
                 self.costs[i],
                 self.train_f_scores[i],
@@ -193,7 +198,7 @@ class TimeScoreDisplay:
                 )
         _leave_room(ax, self.costs, np.r_[self.train_f_scores, self.validation_f_scores])
         self._name_the_nets(ax)
-        ax.set_xlabel(_COST_LABELS[self.cost])
+        ax.set_xlabel(COST_LABELS[self.cost])
         ax.set_ylabel("F-score")
         ax.grid(visible=True, color="0.92")
         ax.set_axisbelow(True)
@@ -201,6 +206,11 @@ class TimeScoreDisplay:
         self._explain(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """Width and height of a figure in inches, in which there is room for all names."""
+        return 7.5, max(4.8, 1 + _LABEL_INCHES * len(self.nets))
 
     def _name_the_nets(self, ax: "Axes") -> None:
         """Write each net's name in a column next to the axes, with a line to its point.
@@ -210,7 +220,7 @@ class TimeScoreDisplay:
         to_axes = (ax.transData + ax.transAxes.inverted()).transform
         heights = to_axes(np.column_stack([self.costs, self.validation_f_scores]))[:, 1]
         order = np.lexsort((self.costs, heights))
-        spread = _spread(heights[order], _LABEL_HEIGHT)
+        spread = _spread(heights[order], min(_LABEL_HEIGHT, 1 / max(len(order) - 1, 1)))
         for i, height in zip(order, spread, strict=True):
             is_chosen = self.nets[i] == self.chosen
             ax.annotate(
@@ -237,8 +247,8 @@ class TimeScoreDisplay:
         def mark(label: str, **style: Any) -> Line2D:
             return Line2D([], [], linestyle="none", marker="o", label=label, **style)
 
-        poolings = [p for p in _COLOURS if p in map(_pooling, self.nets)]
-        marks = [mark(f"{pooling} pooling", color=_COLOURS[pooling]) for pooling in poolings]
+        kinds = set(map(_kind, self.nets))
+        marks = [mark(kind, color=_KINDS[kind][1]) for kind in _KINDS if kind in kinds]
         marks.append(mark("validation", color="0.3"))
         marks.append(mark("training", color="0.3", markerfacecolor="white"))
         if self.chosen in self.nets:
@@ -255,17 +265,23 @@ class TimeScoreDisplay:
         )
 
 
-def _pooling(net: str) -> str:
-    """Read the pooling from the name of a net; "" from a name of another form."""
-    named = _NET_NAME.match(net)
-    return named["pooling"] if named else ""
+def _kind(net: str) -> str:
+    """Read the kind of a net from its name; "" from a name of another form."""
+    return next((kind for kind, (pattern, _) in _KINDS.items() if pattern.match(net)), "")
 
 
 def _leave_room(ax: "Axes", costs: np.ndarray, scores: np.ndarray) -> None:
+    if not len(costs):  # of no net the cost is known
+        return
     low, high = np.nanmin(scores), np.nanmax(scores)
     margin = 0.08 * max(high - low, 0.02)
     ax.set_ylim(low - margin, high + margin)
-    ax.set_xlim(0, 1.06 * np.nanmax(costs))
+    lowest, highest = np.nanmin(costs), np.nanmax(costs)
+    if lowest > 0 and highest > _MAX_LINEAR_RATIO * lowest:
+        ax.set_xscale("log")
+        ax.set_xlim(lowest / 1.5, highest * 1.5)
+    else:
+        ax.set_xlim(0, 1.06 * highest)
 
 
 def _spread(heights: np.ndarray, least: float) -> np.ndarray:

@@ -70,11 +70,14 @@ def render_card(path: PathLike) -> str:
 
 
 def _title(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
-    size = f"_{_entry(about, 'chosen_size')}" if about.get("chosen_size") else ""
-    networks = manifest["networks"]
-    # Before there were models without networks, no steps were named.
-    name = _entry(networks[0], "name") if networks else _escape(manifest["steps"][-1])
-    yield f"# {name}{size}: a classifier of {', '.join(map(_escape, manifest['classes']))}"
+    networks, test = manifest["networks"], about.get("test") or {}
+    if "net" in test:  # a study names what it tests, with the size of the images
+        name = _entry(test, "net")
+    elif networks:
+        name = _entry(networks[0], "name")
+    else:  # before there were models without networks, no steps were named
+        name = _escape(manifest["steps"][-1])
+    yield f"# {name}: a classifier of {', '.join(map(_escape, manifest['classes']))}"
 
 
 def _description(manifest: dict[str, Any], path: Path) -> Iterator[str]:
@@ -125,10 +128,9 @@ def _training(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
     for net in manifest["networks"][:1]:
         yield f"* {_entry(net, 'epochs')} epochs, {net['cpu_seconds']:.1f} s of CPU time."
     if settings := about.get("settings"):
-        yield (
-            f"* Seed {_entry(settings, 'random_state')}; batches of "
-            f"{_entry(settings, 'final_batch_size')}."
-        )
+        net = manifest["parameters"].get("net")
+        batches = f"; batches of {_entry(net, 'batch_size')}" if net else ""
+        yield f"* Seed {_entry(settings, 'random_state')}{batches}."
     versions = manifest["versions"].items()
     libraries = ", ".join(f"{_escape(name)} {_escape(number)}" for name, number in versions)
     yield f"* With {libraries}, skcomic {_entry(manifest, 'skcomic')}."

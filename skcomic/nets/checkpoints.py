@@ -23,6 +23,8 @@ from skcomic.images.decoding import PathLike
 
 _FORMAT = 1
 _FINISHED, _UNFINISHED = ".fit", ".part"
+#: What was measured of a fit is kept under this suffix.
+EVALUATION = ".evaluation"
 _NUMBERS = "numbers"
 
 
@@ -81,11 +83,13 @@ class FitStore:
         fit.
     key : str
         From `fit_key`.
+    suffix : str, default=".fit"
+        Of the file of the finished fit.
     """
 
-    def __init__(self, folder: PathLike, key: str) -> None:
+    def __init__(self, folder: PathLike, key: str, suffix: str = _FINISHED) -> None:
         self.key = key
-        self._finished = Path(folder, f"{key}{_FINISHED}")
+        self._finished = Path(folder, f"{key}{suffix}")
         self._unfinished = Path(folder, f"{key}{_UNFINISHED}")
         self._is_disabled = False
 

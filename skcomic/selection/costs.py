@@ -2,5 +2,14 @@
 
 from typing import Literal, get_args
 
-Cost = Literal["cpu_seconds", "wall_seconds", "multiply_adds"]
+Cost = Literal["cpu_seconds", "wall_seconds", "multiply_adds", "predict_ms", "model_bytes"]
 COSTS: tuple[Cost, ...] = get_args(Cost)
+
+#: What is said of each cost to people.
+COST_LABELS: dict[str, str] = {
+    "cpu_seconds": "CPU seconds of training",
+    "wall_seconds": "Wall seconds of training",
+    "multiply_adds": "Multiply-adds of training",
+    "predict_ms": "CPU milliseconds of a prediction",
+    "model_bytes": "Bytes of the saved model",
+}

@@ -65,7 +65,7 @@ def _of_search(study: "Study") -> Iterator[str]:
     for stage, frame in (("search", study.candidates), ("sizes", study.sizes)):
         if frame is not None and not frame.validation_f_score.fillna(0).any():
             yield (
-                f"Every net of the stage {stage!r} has a validation F-score of 0: none has "
+                f"Every contender of the stage {stage!r} has a validation F-score of 0: none has "
                 "learned anything, and the choice among them means nothing. Train longer "
                 "(epochs, final_epochs), or look at the images at that size."
             )

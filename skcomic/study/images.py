@@ -130,8 +130,10 @@ def assign_parts(catalogue: pd.DataFrame, settings: StudySettings) -> Bunch:
         random_state=random,
         duplicates="ignore",  # they are joined already, from rasters that were decoded anyway
     )
-    shares = [settings.search_fraction, 1 - settings.search_fraction]
-    parts.search = parts.train[assign_groups(parts.train, shares, random) == 0]
+    parts.search = parts.train
+    if settings.search_fraction < 1:
+        shares = [settings.search_fraction, 1 - settings.search_fraction]
+        parts.search = parts.train[assign_groups(parts.train, shares, random) == 0]
     if len(absent := set(parts.train.label) - set(parts.search.label)):
         raise ValueError(
             f"search_fraction={settings.search_fraction} leaves no training image of "

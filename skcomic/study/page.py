@@ -12,6 +12,7 @@ from skcomic._csv import encode_table
 from skcomic._files import write_file
 from skcomic.models.card import render_card
 from skcomic.models.persistence import save
+from skcomic.selection.costs import COST_LABELS
 from skcomic.study.folder import (
     CANDIDATES,
     CARD,
@@ -23,7 +24,7 @@ from skcomic.study.folder import (
     SIZES,
     SIZES_FIGURE,
 )
-from skcomic.study.results import Study
+from skcomic.study.results import Study, list_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,8 @@ def write_study(study: Study, working: Path) -> list[str]:
     -------
     failures : list of str
         The figures and pages that could not be made, each with the reason; numbers and model do
-        not depend on them.
+        not depend on them. So is the model of a contender of the user's own, which cannot be
+        saved.
 
     Raises
     ------
@@ -64,9 +66,13 @@ def write_study(study: Study, working: Path) -> list[str]:
         if frame is not None:
             write_file(working / name, frame.to_csv(index=False))
     is_finished = study.pipeline is not None
-    if is_finished:
-        save(study.pipeline, working / MODEL, about=study.to_dict())
     failures: list[str] = []
+    if is_finished:
+        try:
+            save(study.pipeline, working / MODEL, about=study.to_dict())
+        except TypeError as error:  # an estimator of the user's own
+            (working / MODEL).unlink(missing_ok=True)
+            failures.append(f"{MODEL} was not made: {error}; keep the study's `pipeline` yourself")
     figures = {}
     compared: dict[Literal["search", "sizes"], tuple[str, pd.DataFrame | None]] = {
         "search": (SEARCH_FIGURE, study.candidates),
@@ -80,8 +86,9 @@ def write_study(study: Study, working: Path) -> list[str]:
     with _noting_failure(failures, PAGE):
         write_file(working / PAGE, _render(study, figures))
     if is_finished:
-        with _noting_failure(failures, CARD):
-            write_file(working / CARD, render_card(working / MODEL))
+        if (working / MODEL).exists():
+            with _noting_failure(failures, CARD):
+                write_file(working / CARD, render_card(working / MODEL))
         # Last of all: a study whose numbers are there is finished.
         write_file(working / NUMBERS, numbers)
     return failures
@@ -101,7 +108,7 @@ def _draw(display: "TimeScoreDisplay") -> bytes:
     from matplotlib.figure import Figure
 
     # A figure of its own, without pyplot: no screen is needed and no global is touched.
-    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    figure = Figure(figsize=display.figsize, layout="constrained")
     FigureCanvasAgg(figure)
     display.plot(figure.add_subplot())
     png = io.BytesIO()
@@ -116,6 +123,11 @@ def _render(study: Study, pictures: Mapping[Any, bytes]) -> str:
         loader=PackageLoader("skcomic.study", ""), autoescape=True, undefined=StrictUndefined
     )
     encoded = {name: base64.b64encode(png).decode() for name, png in pictures.items()}
-    page = templates.get_template("report.html").render(study=study, pictures=encoded)
+    page = templates.get_template("report.html").render(
+        study=study,
+        pictures=encoded,
+        cost_label=COST_LABELS[study.settings.cost],
+        list_rows=list_rows,
+    )
     # Names of files and classes need not be UTF-8, and a page must be.
     return page.encode(errors="backslashreplace").decode()

@@ -5,14 +5,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from skcomic.nets.epoch_counter import EpochCounter
+if TYPE_CHECKING:
+    from skcomic.nets.epoch_counter import EpochCounter
 
 _POLL_SECONDS = 0.2
 
 
 @contextmanager
-def counted_epochs(report: Callable[[int], None]) -> Iterator[EpochCounter]:
+def counted_epochs(report: Callable[[int], None]) -> "Iterator[EpochCounter]":
     """Give a counter to hand to the fits, and report its count while they run.
 
     Parameters
@@ -25,6 +27,8 @@ def counted_epochs(report: Callable[[int], None]) -> Iterator[EpochCounter]:
     counter : EpochCounter
         For the parameter `callbacks` of each fit that is to be counted.
     """
+    from skcomic.nets.epoch_counter import EpochCounter  # imports TensorFlow
+
     with tempfile.TemporaryDirectory(prefix="skcomic-") as folder:
         path = Path(folder, "epochs")
         path.touch()

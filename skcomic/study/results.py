@@ -12,6 +12,7 @@ from skcomic.catalogue.duplicates import COMPARED_SIDE
 from skcomic.catalogue.footprint import Footprint
 from skcomic.catalogue.validation import PARTS
 from skcomic.images.listing import list_counts
+from skcomic.selection.costs import COST_LABELS
 from skcomic.study.caveats import find_caveats
 from skcomic.study.settings import StudySettings
 
@@ -56,20 +57,26 @@ class Study:
         `kind` and `reason` of its failure, and how many images of its pair stay,
         `left_of_pair`. None unless `on_bad` is "quarantine".
     candidates : DataFrame
-        One row per net of the search: `net`, `first_units`, `pooling`, `n_conv`, `size`,
-        `epochs`, `train_f_score`, `validation_f_score`, `cpu_seconds`, `wall_seconds`,
-        `multiply_adds`, `parameters`, `failure`. A search by halving has rows of fewer epochs
-        first. A net that failed has no scores and costs, and `failure` has the reason.
+        One row per contender of the search: its name, `net`; `first_units`, `pooling` and
+        `n_conv` of one of the report's nets; `size` in pixels, the number of training `images`,
+        and `epochs` of a net; precision, recall and F-score such as `train_f_score` and
+        `validation_f_score`; `cpu_seconds` and `wall_seconds` of the whole fit from rows,
+        `multiply_adds` and `parameters` of a net; CPU milliseconds of the prediction of an image
+        alone, `predict_ms`, and among others, `batch_ms`; `model_bytes` of the saved model. A
+        search by halving has rows of fewer epochs or images first. One that failed has no
+        scores and costs, and `failure` has the reason; `excluded` has the reason why one could
+        not be chosen, or was not trained further.
     chosen_net : str
         Such as ``16_max_1``.
     sizes : DataFrame
-        The same columns, one row per size of the chosen net.
+        The same columns, one row per size of the chosen contender.
     chosen_size : int
-        In pixels.
+        In pixels; None for an estimator of the user's own that does not begin with an
+        `ImageVectorizer`, of which there are no sizes to compare.
     saving : dict
         Shares of the cost saved (`cost_share`) and of the validation F-score lost
         (`f_score_share`; None if it is 0 before) by going `from_size`, the largest, `to_size`:
-        the chosen size, or the cheapest where the largest was chosen.
+        the chosen size, or the cheapest where the largest was chosen. None without sizes.
     test : dict
         `net`, `n` images, `precision`, `recall`, `f_score` and `confusion` (a row for each
         true class) of the last fit.
@@ -77,7 +84,7 @@ class Study:
         The same for classifiers without a network, and their `cpu_seconds`; one that took too
         long has only its name and the reason, `failure`.
     pipeline : Pipeline
-        The last fit: from paths to classes.
+        The last fit: from paths to classes. It may be another estimator of the user's own.
     stage_seconds : dict of str to float
         Wall seconds of each stage.
     """
@@ -114,12 +121,12 @@ class Study:
         return find_caveats(self)
 
     def name_candidates(self) -> pd.Series:
-        """Name each row of `candidates`, with its epochs where they are not those of all.
+        """Name each row of `candidates`; in a first round of halving with what it was given.
 
         Returns
         -------
         names : Series of str
-            Such as ``16_max_1``, or ``16_max_1 (3 epochs)`` in a first round of halving.
+            Such as ``16_max_1``, ``16_max_1 (3 epochs)`` or ``hog (250 images)``.
 
         Raises
         ------
@@ -129,8 +136,9 @@ class Study:
         frame = self.candidates
         if frame is None:
             raise ValueError("the study has not finished its stage 'search'")
-        in_full = frame.epochs == self.settings.epochs
-        return frame.net.where(in_full, frame.net + " (" + frame.epochs.astype(str) + " epochs)")
+        what = "epochs" if self.settings.contenders == "report" else "images"
+        given = frame.net + " (" + frame[what].astype(str) + f" {what})"
+        return frame.net.where(frame[what] == frame[what].max(), given)
 
     def display(self, stage: Literal["search", "sizes"] = "search") -> "TimeScoreDisplay":
         """Show what was compared in a stage, and what was chosen.
@@ -138,7 +146,7 @@ class Study:
         Parameters
         ----------
         stage : {"search", "sizes"}, default="search"
-            The nets of the search, or the chosen net at each size.
+            The contenders of the search, or the chosen one at each size.
 
         Returns
         -------
@@ -160,10 +168,42 @@ class Study:
         if stage == "search":
             names, chosen = self.name_candidates(), self.chosen_net
         else:
-            names = frame.net + "_" + frame["size"].astype(str)
-            chosen = f"{self.chosen_net}_{self.chosen_size}"
+            sizes = "_" + frame["size"].astype(str)
+            names = frame.net + sizes.where(frame["size"].notna(), "")
+            is_chosen = frame["size"].isna() | (frame["size"] == self.chosen_size)
+            chosen = names[is_chosen].iloc[0]
         return TimeScoreDisplay.from_frame(
             frame.assign(net=names), cost=self.settings.cost, chosen=chosen
+        )
+
+    def compare_with_report(self) -> str | None:
+        """Compare the choice of the search with the best of the report's nets.
+
+        Returns
+        -------
+        sentence : str or None
+            None if there are no other contenders, or none of the report's nets was trained.
+        """
+        frame = self.candidates
+        if frame is None or self.settings.contenders == "report":
+            return None
+        report = frame[frame.first_units.notna() & frame.failure.isna()]
+        if report.empty:
+            return None
+        best = report.sort_values(["images", "validation_f_score"]).iloc[-1]
+        if best.net == self.chosen_net:
+            return (
+                f"The choice, {best.net}, is one of the report's nets: no smaller net or linear "
+                "model is about as good for less."
+            )
+        chosen = frame[frame.net == self.chosen_net].iloc[-1]
+        on = "" if best.images == chosen.images else f" (trained on {best.images} images)"
+        cost = self.settings.cost
+        share = "" if not best[cost] else f", {chosen[cost] / best[cost]:.2g} times as much"
+        return (
+            f"The best of the report's nets here, {best.net}{on}, has a validation F-score of "
+            f"{best.validation_f_score:.3f} for {best[cost]:.3g} {COST_LABELS[cost]}. The choice, "
+            f"{chosen.net}, has {chosen.validation_f_score:.3f} for {chosen[cost]:.3g}{share}."
         )
 
     def describe_images(self) -> list[str]:
@@ -225,10 +265,10 @@ class Study:
             "given_split": self.given_split,
             "footprint": asdict(self.footprint),
             "duplicates": self.duplicates,
-            "quarantine": _records(self.quarantine),
-            "candidates": _records(self.candidates),
+            "quarantine": list_rows(self.quarantine),
+            "candidates": list_rows(self.candidates),
             "chosen_net": self.chosen_net,
-            "sizes": _records(self.sizes),
+            "sizes": list_rows(self.sizes),
             "saving": self.saving,
             "chosen_size": self.chosen_size,
             "test": self.test,
@@ -242,6 +282,15 @@ class Study:
         return {name: _plain(value) for name, value in numbers.items() if value is not None}
 
 
+def list_rows(frame: pd.DataFrame | None) -> list[dict[Hashable, Any]] | None:
+    """Make plain data of the rows of a table; what a row does not have is None."""
+    return (
+        None
+        if frame is None
+        else frame.astype(object).where(frame.notna(), None).to_dict("records")
+    )
+
+
 @dataclass(frozen=True)
 class StudyProgress:
     """What `run_study` reports while it runs.
@@ -253,7 +302,8 @@ class StudyProgress:
     finished : bool
         Whether the stage is over, so that its numbers are in `study`.
     epochs, total_epochs : int
-        Epochs of training done, and to be done in the whole study.
+        Epochs of nets that are trained, and to be trained in the whole study: 0 before the
+        search, since only that decides which net is trained later, if any.
     study : Study
         The numbers so far.
     """
@@ -263,11 +313,6 @@ class StudyProgress:
     epochs: int
     total_epochs: int
     study: Study
-
-
-def _records(frame: pd.DataFrame | None) -> list[dict[Hashable, Any]] | None:
-    """Make rows of plain data; what a net that failed has not is None."""
-    return None if frame is None else frame.astype(object).replace(np.nan, None).to_dict("records")
 
 
 def _plain(value: Any) -> Any:

@@ -1,32 +1,37 @@
-"""The study: from a catalogue to a net that was chosen by cost and tested once."""
+"""The study: from a catalogue to a classifier that was chosen by cost and tested once."""
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from skcomic._estimator import reset_run_parameters
 from skcomic.catalogue.validation import PARTS, validate_catalogue
 from skcomic.images.decoding import PathLike
 from skcomic.images.loading import temporary_cache
-from skcomic.selection.halving import halving_rounds
-from skcomic.study.candidates import sizes_of, twelve_nets
+from skcomic.study.comparison import Run
+from skcomic.study.contenders import (
+    Contender,
+    find_net,
+    is_report_net,
+    make_study_contenders,
+)
 from skcomic.study.images import assign_parts, read_images
-from skcomic.study.plan import plan_study
+from skcomic.study.plan import Plan, plan_study
 from skcomic.study.progress import counted_epochs
 from skcomic.study.results import Study, StudyProgress
-from skcomic.study.settings import StudySettings, make_settings
 from skcomic.study.stages import (
-    Run,
     compute_saving,
+    count_epochs,
     fit_and_test,
     score_baselines,
-    search_nets,
+    search,
     select_size,
 )
 
@@ -41,6 +46,7 @@ OnProgress = Callable[[StudyProgress], None]
 def run_study(
     catalogue: pd.DataFrame,
     *,
+    contenders: str | Mapping[str, Any] = "all",
     n_jobs: int | None = -1,
     cache: PathLike | None = None,
     checkpoint_dir: PathLike | None = None,
@@ -48,14 +54,15 @@ def run_study(
     on_progress: OnProgress | None = None,
     **settings: Any,
 ) -> Study:
-    """Choose a net and an image size by cost and validation, then test the choice once.
+    """Choose a classifier and an image size by cost and validation, then test the choice once.
 
     1. The catalogue is split; pairs stay together, and so do images that are the same or, at
        32 pixels, look the same (see `join_duplicates`).
-    2. A balanced random choice of the twelve `ARCHITECTURES` is trained on a part of the
-       training images, at the largest size. The cheapest of those whose validation F-score
-       is within `tolerance` of the best is chosen.
-    3. That net is trained at each size on all training images; the size is chosen by the
+    2. The contenders are trained on a part of the training images, at the largest size: a
+       balanced random choice of the twelve `ARCHITECTURES`, smaller nets, and linear models of
+       pixels, histograms of gradients and whitened patches. The cheapest of those whose
+       validation F-score is within `tolerance` of the best is chosen.
+    3. That contender is trained at each size on all training images; the size is chosen by the
        same rule.
     4. The choice is trained once more, on training and validation images, and tested on
        images that nothing was tuned on, as are two classifiers without a network.
@@ -66,8 +73,14 @@ def run_study(
     ----------
     catalogue : DataFrame
         As from `load_catalogue`.
+    contenders : {"all", "report"} or dict of str to estimator, default="all"
+        What is compared: "report" is the report's protocol, some of its twelve nets alone. A
+        dict has classifiers of your own, from paths of images to classes, by their names; those
+        of `make_contenders` may be among them. Where the first step of a pipeline is an
+        `ImageVectorizer`, the study sets its size. They are not changed.
     n_jobs : int, default=-1
-        Number of fits side by side; -1 is one on each core.
+        Number of fits side by side; -1 is one on each core. Where workers would take longer to
+        start than they save, none is started.
     cache : str, path-like or None, default=None
         Folder that keeps the decoded images for other studies; see `ImageVectorizer`. None: a
         folder that is deleted afterwards. An image is decoded once per size in any case.
@@ -75,7 +88,8 @@ def run_study(
         Folder that keeps the fits as they end. A study that was killed, started again with the
         same folder, ends as it would have ended, in less time; see `ConvNetClassifier`.
     max_seconds_per_fit : float, default=None
-        A net whose training takes longer fails: it is not chosen, and `failure` has the reason.
+        A contender whose training takes longer fails: it is not chosen, and `failure` has the
+        reason. A net is stopped when the time is over, others end first.
     on_progress : callable, default=None
         Called with a `StudyProgress` at the end of each stage, and now and then in between
         (from another thread).
@@ -92,9 +106,11 @@ def run_study(
     ------
     ValueError
         If a setting is not what it must be, a class is too small to be split (also if that is so
-        only without the images that were left out), or every net of a stage fails.
+        only without the images that were left out), or every contender of a stage fails or
+        costs more than the settings allow.
     TypeError
-        If there is no such setting; the nearest valid name is suggested.
+        If there is no such setting (the nearest valid name is suggested), or a contender is not
+        an estimator.
     TimeoutError
         If the last fit takes longer than `max_seconds_per_fit`. A classifier without a network
         that does so fails, and the study goes on.
@@ -131,23 +147,22 @@ def run_study(
     (1, 16, 6)
     """
     catalogue = validate_catalogue(catalogue)
-    chosen, n_jobs = plan_study(catalogue, make_settings(settings), n_jobs)
-    run = Run(n_jobs, checkpoint_dir, max_seconds_per_fit)
+    plan = plan_study(catalogue, {"contenders": contenders, **settings}, n_jobs)
+    run = Run(plan.n_jobs, checkpoint_dir, max_seconds_per_fit)
     with temporary_cache() if cache is None else nullcontext(cache) as folder:
-        return _Runner(chosen, run, folder, on_progress or (lambda _: None)).run(catalogue)
+        return _Runner(plan, run, folder, on_progress or (lambda _: None)).run(catalogue)
 
 
 class _Runner:
     """The order of the stages of one study, and the progress that is reported meanwhile."""
 
-    def __init__(
-        self, settings: StudySettings, run: Run, cache: PathLike, on_progress: OnProgress
-    ) -> None:
-        self.settings = settings
+    def __init__(self, plan: Plan, run: Run, cache: PathLike, on_progress: OnProgress) -> None:
+        self.plan = plan
+        self.settings = plan.settings
         self.fits = run
         self.cache = cache
         self.on_progress = on_progress
-        self.total_epochs = _count_epochs(settings)
+        self.total_epochs = 0
         self.epochs = 0
         self.stage = "split"
 
@@ -156,28 +171,27 @@ class _Runner:
         with self._timed("split") as seconds:
             parts = self._split(catalogue)
         self._finish_stage(seconds)
-        with counted_epochs(self._count) as counter:
+        with self._counted() as callbacks:
             with self._timed("search") as seconds:
-                nets = twelve_nets(settings, self.cache, [counter])
-                choice = search_nets(nets, parts, settings, run)
+                contenders = make_study_contenders(settings, self.plan.own, self.cache, callbacks)
+                self._expect_epochs(count_epochs(contenders, settings), contenders[0])
+                choice = search(contenders, parts, settings, run)
                 self.study.candidates, self.study.chosen_net = choice.table, choice.row["net"]
+                self._expect_epochs(int(choice.table.epochs.sum()), choice.contender)
             self._finish_stage(seconds)
             with self._timed("sizes") as seconds:
-                sizes = sizes_of(nets.choose(choice.params), settings)
-                choice = select_size(sizes, parts, settings, run)
-                self.study.sizes, self.study.chosen_size = choice.table, int(choice.row["size"])
-                self.study.saving = compute_saving(
-                    choice.table, self.study.chosen_size, settings.cost
-                )
+                choice = select_size(choice.contender, parts, settings, run)
+                self.study.sizes, size = choice.table, choice.row["size"]
+                if not pd.isna(size):
+                    self.study.chosen_size = int(size)
+                    self.study.saving = compute_saving(choice.table, int(size), settings.cost)
             self._finish_stage(seconds)
             with self._timed("test") as seconds:
-                pipeline = sizes.choose(choice.params)
-                name = f"{self.study.chosen_net}_{self.study.chosen_size}"
-                self.study.test = fit_and_test(pipeline, name, parts, settings, run)
+                pipeline, self.study.test = fit_and_test(choice.contender, parts, settings, run)
             self._finish_stage(seconds)
         with self._timed("baselines") as seconds:
-            self.study.baselines = score_baselines(pipeline, parts, settings, run)
-            for step in pipeline:
+            self.study.baselines = score_baselines(pipeline, parts, settings, run, self.cache)
+            for step in pipeline if isinstance(pipeline, Pipeline) else [pipeline]:
                 reset_run_parameters(step)
             self.study.pipeline = pipeline
         self._finish_stage(seconds)
@@ -218,6 +232,24 @@ class _Runner:
         (self.study.stage_seconds[self.stage],) = seconds
         self._report_progress(finished=True)
 
+    @contextmanager
+    def _counted(self) -> Iterator[list[Any]]:
+        """Give the callbacks of nets, if there may be any: their module imports TensorFlow."""
+        own = self.plan.own
+        if own is not None and not any(map(find_net, own.values())):
+            yield []
+            return
+        with counted_epochs(self._count) as counter:
+            yield [counter]
+
+    def _expect_epochs(self, in_search: int, contender: Contender | None) -> None:
+        """Set how many epochs there are in all, once those of the search are known."""
+        later = 0
+        if contender is not None and (net := find_net(contender[1])) is not None:
+            is_report = is_report_net(contender[1])
+            later = self.settings.final_epochs if is_report else net.epochs
+        self.total_epochs = in_search + (len(self.settings.sizes) + 1) * later
+
     def _count(self, epochs: int) -> None:
         # Epochs of fits that were repeated, after the death of a worker, are counted twice.
         self.epochs = min(epochs, self.total_epochs)
@@ -227,15 +259,6 @@ class _Runner:
         self.on_progress(
             StudyProgress(self.stage, finished, self.epochs, self.total_epochs, self.study)
         )
-
-
-def _count_epochs(settings: StudySettings) -> int:
-    """Count the epochs of all fits of a study."""
-    rounds = [(settings.n_candidates, settings.epochs)]
-    if settings.search == "halving":
-        rounds = halving_rounds(*rounds[0])
-    in_search = sum(n_candidates * epochs for n_candidates, epochs in rounds)
-    return in_search + (len(settings.sizes) + 1) * settings.final_epochs
 
 
 def _describe_given_split(catalogue: pd.DataFrame, parts: Bunch) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import Field, dataclass, field, fields
 from itertools import count
+from math import inf
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
@@ -11,7 +12,8 @@ from skcomic.nets.topology import Precision, check_depth
 from skcomic.selection.costs import Cost
 from skcomic.selection.pipelines import ARCHITECTURES
 
-SearchKind = Literal["random", "halving"]
+ContenderSet = Literal["all", "report"]
+SearchKind = Literal["auto", "random", "halving"]
 OnBad = Literal["raise", "quarantine"]
 
 _POOLING, _DEPTH = "classify__pooling", "classify__n_conv"
@@ -43,6 +45,16 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def _are_contenders(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return len(value) > 0 and all(isinstance(name, str) and name for name in value)
+    return value in get_args(ContenderSet)
+
+
+_LIMIT = (
+    "a number above 0",
+    lambda value: value is None or (_is_real(value) and 0 < value < inf),
+)
 _COUNT = "1 or more", lambda value: _is_int(value) and value >= 1
 _SHARE = "a share between 0 and 1", lambda value: _is_real(value) and 0 < value < 1
 
@@ -87,20 +99,30 @@ class StudySettings:
     ----------
     sizes : sequence of int, default=(64, 32)
         Sides of the square images, in pixels.
+    contenders : {"all", "report"} or tuple of str, default="all"
+        What is tried: "report" is the protocol of the report, some of its twelve nets; "all" are
+        these and the families "small" and "classic" of `make_contenders`. Names are those of
+        the user's own estimators (`run_study` is given the estimators).
     n_candidates : int, default=6
-        How many of the twelve nets are tried; even, for as many of each pooling.
+        How many of the report's twelve nets are tried; even, for as many of each pooling.
     search_fraction : float, default=0.5
         Share of the training images that the search trains on; above 0, up to 1.
     epochs, batch_size : int, default=25, 50
-        Training in the search.
+        Training of the report's nets in the search; others have their own.
     final_epochs, final_batch_size : int, default=30, 35
-        Training afterwards.
+        Training of the report's nets afterwards.
     test_size : float, default=1/3
         Share of the images that is kept for the test.
     validation_size : float, default=1/3
         Share of the rest that is kept for validation.
-    cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
-        What is to be saved; with the last one the outcome does not depend on the clock.
+    cost : str, default="cpu_seconds"
+        What is to be saved: "cpu_seconds", "wall_seconds" or "multiply_adds" of training,
+        "predict_ms", the CPU milliseconds of a prediction of one image, or "model_bytes", the
+        size of the saved model. Multiply-adds do not depend on the clock, but only those of nets
+        are counted: what has none is not chosen as long as there is another.
+    max_predict_ms, max_model_kb, max_fit_seconds : float, default=None
+        What a contender may cost to be chosen: CPU milliseconds of a prediction, thousands of
+        bytes of the saved model, CPU seconds of training. None: anything.
     tolerance : float, default=0.005
         How far below the best validation F-score a choice may be.
     positive : str, default=None
@@ -110,9 +132,11 @@ class StudySettings:
         What the networks compute in; see `ConvNetClassifier`. "auto" is for the comparisons: the
         last fit, which is tested and kept, is then in float32, since bfloat16 cost 0.006 of its
         F-score (mean of ten seeds; ``benchmarks/precision.py``).
-    search : {"random", "halving"}, default="random"
-        "random" trains every candidate for all `epochs`; "halving" only the better ones, see
-        `BalancedHalvingSearchCV`.
+    search : {"auto", "random", "halving"}, default="auto"
+        "random" trains every contender in full. "halving" does so with the better ones only:
+        of `contenders` "report", all are trained for a ninth of the epochs (see
+        `BalancedHalvingSearchCV`); of others, on a ninth of the images, then a third. "auto" is
+        "halving" for more than 2,000 images, except of "report".
     on_bad : {"raise", "quarantine"}, default="raise"
         "quarantine" leaves out the images that cannot be read, and lists them in the study. The
         other images of their pairs stay.
@@ -135,10 +159,18 @@ class StudySettings:
             _are_sizes,
         ),
     )
+    contenders: str | tuple[str, ...] = field(
+        default="all",
+        metadata=_about(
+            "report: the report's nets alone; all: these, smaller ones and linear models.",
+            f"one of {get_args(ContenderSet)}, or a dict of names and estimators",
+            _are_contenders,
+        ),
+    )
     n_candidates: int = field(
         default=6,
         metadata=_about(
-            "How many of the twelve nets to try.",
+            "How many of the report's twelve nets to try.",
             "an even number from 2 to 12, for as many nets of each pooling",
             _can_be_balanced,
             option="candidates",
@@ -152,11 +184,17 @@ class StudySettings:
             lambda value: _is_real(value) and 0 < value <= 1,
         ),
     )
-    epochs: int = field(default=25, metadata=_about("Epochs of each fit of the search.", *_COUNT))
-    batch_size: int = field(default=50, metadata=_about("Batch size of the search.", *_COUNT))
-    final_epochs: int = field(default=30, metadata=_about("Epochs of each later fit.", *_COUNT))
+    epochs: int = field(
+        default=25, metadata=_about("Epochs of the report's nets in the search.", *_COUNT)
+    )
+    batch_size: int = field(
+        default=50, metadata=_about("Batch size of the report's nets in the search.", *_COUNT)
+    )
+    final_epochs: int = field(
+        default=30, metadata=_about("Epochs of the report's nets afterwards.", *_COUNT)
+    )
     final_batch_size: int = field(
-        default=35, metadata=_about("Batch size of each later fit.", *_COUNT)
+        default=35, metadata=_about("Batch size of the report's nets afterwards.", *_COUNT)
     )
     test_size: float = field(
         default=1 / 3,
@@ -167,6 +205,16 @@ class StudySettings:
         metadata=_about("Share of the rest that is kept for validation.", *_SHARE),
     )
     cost: Cost = field(default="cpu_seconds", metadata=_about("What to save.", *_one_of(Cost)))
+    max_predict_ms: float | None = field(
+        default=None,
+        metadata=_about("Most CPU milliseconds of a prediction of one image.", *_LIMIT),
+    )
+    max_model_kb: float | None = field(
+        default=None, metadata=_about("Most kB of the saved model.", *_LIMIT)
+    )
+    max_fit_seconds: float | None = field(
+        default=None, metadata=_about("Most CPU seconds of training.", *_LIMIT)
+    )
     tolerance: float = field(
         default=0.005,
         metadata=_about(
@@ -186,8 +234,11 @@ class StudySettings:
         ),
     )
     search: SearchKind = field(
-        default="random",
-        metadata=_about("halving: train only the better nets in full.", *_one_of(SearchKind)),
+        default="auto",
+        metadata=_about(
+            "halving: train only the better contenders in full; auto: with over 2000 images.",
+            *_one_of(SearchKind),
+        ),
     )
     on_bad: OnBad = field(
         default="raise",

@@ -1,51 +1,35 @@
 """The stages of a study after the split: each is a function of what it gets to what it gives."""
 
-import warnings
-from collections.abc import Callable, Hashable
+import math
+from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.exceptions import FitFailedWarning
+from sklearn.base import clone
 from sklearn.metrics import confusion_matrix
-from sklearn.model_selection import PredefinedSplit
-from sklearn.pipeline import Pipeline
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_random_state
 
-from skcomic._compat.sklearn import NON_FINITE_SCORES
+from skcomic.catalogue.splitting import assign_groups
 from skcomic.images.decoding import PathLike
+from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.selection.costs import Cost
-from skcomic.selection.halving import BalancedHalvingSearchCV
-from skcomic.selection.scoring import CostScorer, score_labels, select_parsimonious
-from skcomic.selection.search import BalancedRandomizedSearchCV
-from skcomic.study.baselines import Score, train_and_score
-from skcomic.study.candidates import Candidates
-from skcomic.study.settings import SearchKind, StudySettings
+from skcomic.selection.rounds import halving_rounds
+from skcomic.selection.scoring import score_labels
+from skcomic.study.baselines import train_and_score
+from skcomic.study.choice import choose, exclude_over_limit, is_undominated, select_best
+from skcomic.study.comparison import Run, compare
+from skcomic.study.contenders import (
+    Contender,
+    at_sizes,
+    find_net,
+    find_vectorizer,
+    name_with_size,
+)
+from skcomic.study.settings import StudySettings
 
-_SEARCHES: dict[SearchKind, Any] = {
-    "random": BalancedRandomizedSearchCV,
-    "halving": BalancedHalvingSearchCV,
-}
-_SCORES = ("precision", "recall", "f_score")
-_COSTS = ("cpu_seconds", "wall_seconds", "multiply_adds", "parameters")
-
-
-class Run(NamedTuple):
-    """How the fits of one run are made; none of it decides an outcome.
-
-    Parameters
-    ----------
-    n_jobs : int or None
-        Fits side by side.
-    checkpoint_dir : str, path-like or None
-        Folder that keeps the fits.
-    max_seconds_per_fit : float or None
-        How long a fit may take.
-    """
-
-    n_jobs: int | None
-    checkpoint_dir: PathLike | None
-    max_seconds_per_fit: float | None
+# Of the training images, in the rounds of a search by halving; a third of the contenders is kept.
+_SHARES = (1 / 9, 1 / 3, 1)
 
 
 class Choice(NamedTuple):
@@ -54,25 +38,48 @@ class Choice(NamedTuple):
     Parameters
     ----------
     table : DataFrame
-        One row per candidate: its description, scores, costs and `failure`.
-    params : dict of str to object
-        Of the chosen candidate.
+        One row per contender, of each round: its description, scores, costs, `failure` and
+        `excluded`.
+    contender : (str, estimator)
+        The choice.
     row : dict of str to object
-        The row of the chosen candidate.
+        Its row.
     """
 
     table: pd.DataFrame
-    params: dict[str, Any]
+    contender: Contender
     row: dict[Hashable, Any]
 
 
-def search_nets(candidates: Candidates, parts: Bunch, settings: StudySettings, run: Run) -> Choice:
-    """Choose among some of the candidates, trained on a part of the training images.
+class Round(NamedTuple):
+    """One round of a search.
 
     Parameters
     ----------
-    candidates : Candidates
-        `n_candidates` of them are drawn.
+    n_kept : int
+        How many of the best go on to it from the round before.
+    train : DataFrame
+        The training images.
+    epochs : int or None
+        Of the report's nets; None: all of them.
+    """
+
+    n_kept: int
+    train: pd.DataFrame
+    epochs: int | None = None
+
+
+def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, run: Run) -> Choice:
+    """Choose among contenders, trained on a part of the training images.
+
+    By halving, all contenders are trained a little, and the better ones more: the report's nets
+    for more epochs, if there are no others, else all on more images. There, those go on as well
+    that no other is as good as or better than for less cost.
+
+    Parameters
+    ----------
+    contenders : list of (str, estimator)
+        As from `make_study_contenders`.
     parts : Bunch
         As from `assign_parts`.
     settings : StudySettings
@@ -83,112 +90,193 @@ def search_nets(candidates: Candidates, parts: Bunch, settings: StudySettings, r
     Returns
     -------
     choice : Choice
-        The cheapest among the best.
+        The cheapest among the best of the last round.
+
+    Raises
+    ------
+    ValueError
+        If all contenders of a round fail, or cost more than is allowed.
     """
-    search = _SEARCHES[settings.search](
-        candidates.pipeline,
-        candidates.varied,
-        n_iter=settings.n_candidates,
-        **_search_parameters(settings, run, parts.search, parts.validation),
-    )
-    return _evaluate(search, candidates, settings, parts.search, parts.validation)
+    tables: list[pd.DataFrame] = []
+    for number, (n_kept, train, epochs) in enumerate(_rounds(len(contenders), parts, settings)):
+        if tables:
+            goes_on = select_best(tables[-1], n_kept)
+            if epochs is None:
+                goes_on |= is_undominated(tables[-1], settings.cost)
+            tables[-1] = _note_dropped(tables[-1], goes_on, number)
+            contenders = [each for each, kept in zip(contenders, goes_on, strict=True) if kept]
+        if epochs is not None:
+            contenders = [(name, _with_epochs(net, epochs)) for name, net in contenders]
+        contenders, table = compare(contenders, train, parts.validation, settings.positive, run)
+        tables.append(exclude_over_limit(table, settings))
+    chosen = choose(tables[-1], settings)
+    table = pd.concat(tables, ignore_index=True)
+    return Choice(table, contenders[chosen], tables[-1].to_dict("records")[chosen])
 
 
-def select_size(candidates: Candidates, parts: Bunch, settings: StudySettings, run: Run) -> Choice:
-    """Choose among all of the candidates, trained on all training images.
+def _rounds(n_contenders: int, parts: Bunch, settings: StudySettings) -> Iterator[Round]:
+    if settings.search != "halving":
+        yield Round(n_contenders, parts.search)
+    elif settings.contenders == "report":
+        for n_kept, epochs in halving_rounds(n_contenders, settings.epochs):
+            yield Round(n_kept, parts.search, epochs)
+    else:
+        random = check_random_state(settings.random_state)
+        first_round = assign_groups(parts.search, np.diff(_SHARES, prepend=0).tolist(), random)
+        for number in range(len(_SHARES)):
+            train = parts.search[first_round <= number]
+            if set(train.label) == set(parts.search.label):  # else there are too few to begin with
+                yield Round(math.ceil(n_contenders / 3**number), train)
+
+
+def count_epochs(contenders: list[Contender], settings: StudySettings) -> int:
+    """Count the epochs of the nets in a search; of halving on more images, at least so many.
 
     Parameters
     ----------
-    candidates, parts, settings, run
-        As for `search_nets`.
+    contenders : list of (str, estimator)
+        As for `search`.
+    settings : StudySettings
+        The settings.
+
+    Returns
+    -------
+    n_epochs : int
+        0 without nets.
+    """
+    nets = [net for _, each in contenders if (net := find_net(each)) is not None]
+    if settings.search == "halving" and settings.contenders == "report":
+        return sum(
+            n_nets * epochs for n_nets, epochs in halving_rounds(len(nets), settings.epochs)
+        )
+    return sum(net.epochs for net in nets)
+
+
+def _with_epochs(net: Any, epochs: int) -> Any:
+    net = clone(net)
+    find_net(net).set_params(epochs=epochs)
+    return net
+
+
+def _note_dropped(table: pd.DataFrame, goes_on: np.ndarray, n_rounds: int) -> pd.DataFrame:
+    """Note why contenders do not go on to the next round, if they did not fail."""
+    ranks = table.validation_f_score.rank(ascending=False, method="min")
+    dropped = ~goes_on & table.failure.isna() & table.excluded.isna()
+    reasons = (
+        f"dropped after round {n_rounds}: rank {rank:.0f} of {len(table)}"
+        for rank in ranks[dropped]
+    )
+    excluded = table.excluded.copy()
+    excluded[dropped] = list(reasons)
+    return table.assign(excluded=excluded)
+
+
+def select_size(chosen: Contender, parts: Bunch, settings: StudySettings, run: Run) -> Choice:
+    """Choose the image size for a contender, trained on all training images.
+
+    Parameters
+    ----------
+    chosen : (str, estimator)
+        The choice of `search`.
+    parts, settings, run
+        As for `search`.
 
     Returns
     -------
     choice : Choice
         The cheapest among the best.
+
+    Raises
+    ------
+    ValueError
+        As for `search`.
     """
-    (values,) = candidates.varied.values()
-    search = BalancedRandomizedSearchCV(
-        candidates.pipeline,
-        candidates.varied,
-        n_iter=len(values),
-        balance_on=None,
-        **_search_parameters(settings, run, parts.train, parts.validation),
+    contenders, table = compare(
+        at_sizes(chosen, settings), parts.train, parts.validation, settings.positive, run
     )
-    return _evaluate(search, candidates, settings, parts.train, parts.validation)
+    table = exclude_over_limit(table, settings)
+    row = choose(table, settings)
+    return Choice(table, contenders[row], table.to_dict("records")[row])
 
 
 def fit_and_test(
-    pipeline: Pipeline, name: str, parts: Bunch, settings: StudySettings, run: Run
-) -> dict[str, Any]:
+    chosen: Contender, parts: Bunch, settings: StudySettings, run: Run
+) -> tuple[Any, dict[str, Any]]:
     """Train the choice on training and validation images, and test it.
 
     Parameters
     ----------
-    pipeline : Pipeline
-        The choice; is fitted in place.
-    name : str
-        Of the choice.
+    chosen : (str, estimator)
+        The choice of `select_size`.
     parts, settings, run
-        As for `search_nets`.
+        As for `search`.
 
     Returns
     -------
+    fitted : estimator
+        From paths to classes.
     test : dict
         As in `Study`.
     """
-    classifier = pipeline[-1]
-    classifier.set_params(checkpoint_dir=run.checkpoint_dir, max_seconds=run.max_seconds_per_fit)
-    if settings.precision == "auto":
-        classifier.set_params(precision="float32")
-    rows, labels, score = _rows_and_score(pipeline, parts, settings, run)
-    classifier.fit(rows, labels)
-    return {"net": name, **score(classifier), **classifier.training_time_}
+    fitted = clone(chosen[1])
+    if (net := find_net(fitted)) is not None and net.precision == "auto":
+        net.set_params(precision="float32")
+    if (vectorizer := find_vectorizer(fitted)) is not None:
+        vectorizer.set_params(n_jobs=run.n_jobs)
+    fit = run.prepare(fitted)
+    development = pd.concat([parts.train, parts.validation])
+    fit.fit(fit.make_rows(development.path), development.label)
+    predicted = fit.classifier.predict(fit.make_rows(parts.test.path))
+    scores = _score(parts.test.label, predicted, np.unique(development.label), settings)
+    return fitted, {"net": name_with_size(chosen), **scores, **fit.times_}
 
 
 def score_baselines(
-    pipeline: Pipeline, parts: Bunch, settings: StudySettings, run: Run
+    fitted: Any, parts: Bunch, settings: StudySettings, run: Run, cache: PathLike
 ) -> list[dict[str, Any]]:
     """Train classifiers without a network on the rows of the choice, and test them.
 
     Parameters
     ----------
-    pipeline : Pipeline
-        The choice, of which the steps before the classifier make the rows.
+    fitted : estimator
+        Of `fit_and_test`; if it makes no rows of pixels, they are of the largest size.
     parts, settings, run
-        As for `search_nets`.
+        As for `search`.
+    cache : str or path-like
+        Folder of the cache.
 
     Returns
     -------
     baselines : list of dict
         As in `Study`.
     """
-    rows, labels, score = _rows_and_score(pipeline, parts, settings, run)
-    return train_and_score(
-        rows, labels, score, seed=settings.random_state, max_seconds=run.max_seconds_per_fit
+    vectorizer = find_vectorizer(fitted) or ImageVectorizer(
+        max(settings.sizes), cache=cache, background=settings.background, n_jobs=run.n_jobs
     )
-
-
-def _rows_and_score(
-    pipeline: Pipeline, parts: Bunch, settings: StudySettings, run: Run
-) -> tuple[np.ndarray, pd.Series, Score]:
-    """Return the rows and labels of all images but those of the test, and a score on these."""
-    pipeline[0].set_params(n_jobs=run.n_jobs)
     development = pd.concat([parts.train, parts.validation])
-    rows = pipeline[:-1].fit_transform(development.path)
-    test_rows = pipeline[:-1].transform(parts.test.path)
+    rows = vectorizer.fit_transform(development.path)
+    test_rows = vectorizer.transform(parts.test.path)
 
-    def score(fitted: Any) -> dict[str, Any]:
-        predicted = fitted.predict(test_rows)
-        scores = score_labels(parts.test.label, predicted, fitted.classes_, settings.positive)
-        confusion = confusion_matrix(parts.test.label, predicted, labels=fitted.classes_)
-        return {"n": len(parts.test), **scores, "confusion": confusion.tolist()}
+    def score(baseline: Any) -> dict[str, Any]:
+        predicted = baseline.predict(test_rows)
+        return _score(parts.test.label, predicted, baseline.classes_, settings)
 
-    return rows, development.label, score
+    return train_and_score(
+        rows, development.label, score, seed=settings.random_state,
+        max_seconds=run.max_seconds_per_fit,
+    )  # fmt: skip
+
+
+def _score(
+    labels: "pd.Series[Any]", predicted: Any, classes: np.ndarray, settings: StudySettings
+) -> dict[str, Any]:
+    scores = score_labels(labels, predicted, classes, settings.positive)
+    confusion = confusion_matrix(labels, predicted, labels=classes)
+    return {"n": len(labels), **scores, "confusion": confusion.tolist()}
 
 
 def compute_saving(
-    sizes: pd.DataFrame, chosen_size: int, cost: Cost
+    sizes: pd.DataFrame, chosen_size: int | None, cost: Cost
 ) -> dict[str, float | int | None]:
     """Compute what the chosen size saves and loses.
 
@@ -196,8 +284,8 @@ def compute_saving(
     ----------
     sizes : DataFrame
         The table of `select_size`.
-    chosen_size : int
-        In pixels.
+    chosen_size : int or None
+        In pixels; None for a contender that takes images of any size.
     cost : str
         A column of the table.
 
@@ -222,59 +310,3 @@ def compute_saving(
 
 def _share_lost(before: float, after: float) -> float | None:
     return float(1 - after / before) if before else None
-
-
-def _search_parameters(
-    settings: StudySettings, run: Run, train: pd.DataFrame, validation: pd.DataFrame
-) -> dict[str, Any]:
-    """Parameters of a search that trains once, on `train`, and scores on `validation` too."""
-    fold = np.repeat([-1, 0], [len(train), len(validation)])
-    return {
-        "cv": PredefinedSplit(fold),
-        "scoring": CostScorer(settings.positive),
-        "return_train_score": True,
-        "refit": False,
-        "error_score": np.nan,
-        "random_state": settings.random_state,
-        **run._asdict(),
-    }
-
-
-def _evaluate(
-    search: BalancedRandomizedSearchCV,
-    candidates: Candidates,
-    settings: StudySettings,
-    train: pd.DataFrame,
-    validation: pd.DataFrame,
-) -> Choice:
-    both = pd.concat([train, validation])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FitFailedWarning)  # the table has the reasons
-        warnings.filterwarnings("ignore", NON_FINITE_SCORES)
-        results = search.fit(both.path, both.label).cv_results_
-    table = _tabulate(results, search.estimator.get_params(), candidates.describe)
-    chosen = select_parsimonious(settings.tolerance, settings.cost)(results)
-    return Choice(table, results["params"][chosen], table.to_dict("records")[chosen])
-
-
-def _tabulate(
-    results: dict[str, Any],
-    common: dict[str, Any],
-    describe: Callable[[dict[str, Any]], dict[str, Any]],
-) -> pd.DataFrame:
-    """Make the table of a stage: one row per candidate, in the order of the results."""
-    rows = []
-    for i, params in enumerate(results["params"]):
-        scores = {
-            f"{part}_{score}": float(results[f"mean_{fold}_{score}"][i])
-            for part, fold in (("train", "train"), ("validation", "test"))
-            for score in _SCORES
-        }
-        costs = {name: float(results[f"mean_test_{name}"][i]) for name in _COSTS}
-        failure = {"failure": results["failure"][i] or np.nan}
-        rows.append({**describe({**common, **params}), **scores, **costs, **failure})
-    counts = dict.fromkeys(("multiply_adds", "parameters"), "Int64")  # may be missing
-    table = pd.DataFrame(rows).astype(counts)
-    if table.failure.isna().all():
-        table = table.astype(dict.fromkeys(counts, "int64"))
-    return table

@@ -231,7 +231,7 @@ FUNCTIONS = {
     "split": lambda frame: split_catalogue(frame, random_state=0),
     "join": join_duplicates,
     "check": check_catalogue,
-    "study": lambda frame: run_study(frame, sizes=(12,), n_candidates=2, epochs=1),
+    "study": lambda frame: run_study(frame, sizes=(12,), contenders="report", n_candidates=2),
 }
 
 

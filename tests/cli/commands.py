@@ -8,7 +8,8 @@ import pytest
 from skcomic.cli import app
 
 SKCOMIC = [sys.executable, "-m", "skcomic"]
-QUICK = ["--sizes", "12", "--candidates", "2", "--epochs", "1", "--final-epochs", "1"]
+QUICK = ["--contenders", "report", "--candidates", "2", "--epochs", "1", "--final-epochs", "1"]
+QUICK += ["--sizes", "12"]
 
 
 def run(*arguments: object, **settings) -> subprocess.CompletedProcess[str]:

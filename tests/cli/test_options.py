@@ -20,6 +20,7 @@ OF_IMAGES = {
 COMMANDS = {
     ("study", "IMAGES"): {
         "--sizes": ["64,a", "4", "", "32,32"],
+        "--contenders": ["best", "", "hog"],
         "--candidates": ["5", "0", "14", "x"],
         "--search-fraction": ["0", "1.5", "x"],
         "--epochs": ["0", "-1", "1.5"],
@@ -29,6 +30,9 @@ COMMANDS = {
         "--test-size": ["0", "1", "x"],
         "--validation-size": ["0", "1", "x"],
         "--cost": ["money"],
+        "--max-predict-ms": ["0", "-1", "x"],
+        "--max-model-kb": ["0", "x"],
+        "--max-fit-seconds": ["0", "x"],
         "--tolerance": ["-0.1", "x"],
         "--positive": ["dogs"],
         "--precision": ["float16"],

@@ -20,6 +20,13 @@ import skcomic.study.run
 
 DRAWN = ["--pairs", "12", "--cost", "multiply_adds", *QUICK, "--sizes", "12,10"]
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
+WITH_WORKERS = """
+import skcomic.study.plan
+from skcomic.cli import app
+
+skcomic.study.plan._SECONDS_PER_WORKER = 0
+app()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +51,12 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
     numbers = json.loads((out / "study.json").read_text())
     assert numbers["catalogue"] == {"images": 24, "labels": 2, "pairs": 12}
     assert json.loads((out / "settings.json").read_text())["drawn_pairs"] == 12
-    for text in ("Drawing 12 pairs", "24 images at 12x12", "net chosen among 2", "The test"):
+    for text in (
+        "Drawing 12 pairs",
+        "24 images at 12x12",
+        "chosen among 2 contenders",
+        "The test",
+    ):
         assert text in printed
     assert f"{numbers['test']['f_score']:.4f}" in printed
     assert "\x1b" not in printed  # plain lines when piped
@@ -53,7 +65,12 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
 def test_same_seed_same_study_whatever_the_jobs(
     drawn_study: tuple[Path, str], tmp_path: Path
 ) -> None:
-    result = run("study", "--out", tmp_path / "out", *DRAWN, "--jobs", "2", env=ONE_THREAD)
+    # So short a study starts no workers by itself.
+    with_workers = [sys.executable, "-c", WITH_WORKERS, "study", "--out", tmp_path / "out"]
+    result = subprocess.run(
+        [*with_workers, *DRAWN, "--jobs", "2"], capture_output=True, text=True, check=False,
+        env=ONE_THREAD,
+    )  # fmt: skip
     assert result.returncode == 0, result.stderr
     one, two = (
         json.loads((out / "study.json").read_text()) for out in (drawn_study[0], tmp_path / "out")
@@ -223,8 +240,8 @@ def test_ctrl_c_leaves_no_worker_and_names_the_parts(
     tmp_path: Path, faces_dir: Path, to_all: bool
 ) -> None:
     out = tmp_path / "out"
-    command = [*SKCOMIC, "study", faces_dir, "--out", out, "--sizes", "12,10", "--jobs", "2"]
-    command += ["--candidates", "2", "--epochs", "1", "--final-epochs", "100000"]
+    command = [*SKCOMIC, "study", faces_dir, "--out", out, "--jobs", "2"]
+    command += [*QUICK, "--sizes", "12,10", "--final-epochs", "100000"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         # not ignored, as it is by what a shell starts in the background
@@ -337,7 +354,9 @@ def test_no_more_workers_are_started_than_there_are_fits(
     monkeypatch.setattr(skcomic.nets.workers, "start_workers", stop)
     out = tmp_path / "out"
     assert ended_with("study", faces_dir, "--out", out, *QUICK, "--jobs", "100") == 130
-    assert started == [2]
+    options = [*QUICK, "--final-epochs", "100000", "--jobs", "100", "--force"]
+    assert ended_with("study", faces_dir, "--out", out, *options) == 130
+    assert started == [1, 2]  # none where they would take longer to start than to train
 
 
 def test_the_bar_shows_the_time_left(tmp_path: Path, faces: pd.DataFrame) -> None:
@@ -349,6 +368,7 @@ def test_the_bar_shows_the_time_left(tmp_path: Path, faces: pd.DataFrame) -> Non
     console = Console(file=screen, force_terminal=True, width=100)
     (tmp_path / "figures").mkdir()
     settings = {"sizes": (12,), "n_candidates": 2, "epochs": 1, "final_epochs": 1, "n_jobs": 1}
+    settings["contenders"] = "report"
     with ProgressReporter(console, tmp_path, {}, reset=False) as reporter:
         skcomic.study.run.run_study(faces, **settings, on_progress=reporter)
         reporter.bar.refresh()

@@ -119,4 +119,6 @@ def test_nets_of_any_name_are_drawn_those_named_by_pooling_in_colour() -> None:
     orange, blue, black = "#d55e00", "#0072b2", "#000000"
     assert colours == [orange, blue, orange, black, black, black, black]
     legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert legend == ["average pooling", "max pooling", "validation", "training"]
+    assert legend == [
+        "average pooling", "max pooling", "linear models", "validation", "training",
+    ]  # fmt: skip

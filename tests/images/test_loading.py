@@ -84,6 +84,7 @@ def test_a_study_decodes_each_image_once_per_size(
         monkeypatch.setattr(module, "read_rasters", module.read_rasters)  # restored afterwards
     count_decodes_in(file)
     settings = {"n_candidates": 2, "epochs": 1, "final_epochs": 1, "cost": "multiply_adds"}
+    settings["contenders"] = "report"
     for n_decodes in (48 * 2, 48 * 2 + 32):  # the second time, to estimate the time of decoding
         with joblib.parallel_config(
             backend="loky", initializer=count_decodes_in, initargs=(file,)

@@ -7,6 +7,7 @@ import sys
 from hashlib import sha256
 
 import skcomic.nets.callbacks
+import skcomic.study.plan
 import skcomic.study.run
 from skcomic.cli import app
 
@@ -22,6 +23,7 @@ def run_and_tell(*args, **kwargs):
 
 if __name__ == "__main__":
     skcomic.nets.callbacks.BACKUP_SECONDS = 0  # in this process, not in workers
+    skcomic.study.plan._SECONDS_PER_WORKER = 0  # so short a study would start none
     skcomic.study.run.run_study = run_and_tell
     print("ready", flush=True)
     app(sys.argv[1:])

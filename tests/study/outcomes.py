@@ -1,6 +1,7 @@
 """What two studies must have in common."""
 
-TIMES = {"cpu_seconds", "wall_seconds", "seconds", "stage_seconds"}
+TIMES = {"cpu_seconds", "wall_seconds", "seconds", "stage_seconds", "predict_ms", "batch_ms"}
+TIMES |= {"model_bytes"}  # times are in the file, with more digits or fewer
 
 
 def without_times(value):

@@ -13,6 +13,7 @@ from skcomic.study.baselines import train_and_score
 from skcomic.study.page import write_study
 
 QUICK = {"sizes": (12,), "n_candidates": 2, "epochs": 1, "final_epochs": 1, "n_jobs": 1}
+QUICK["contenders"] = "report"
 
 
 def test_a_study_of_blank_images_says_that_it_means_nothing(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_nets_that_learned_nothing_are_called_so(faces: pd.DataFrame) -> None:
     study.test = study.test | {"f_score": 0.4}
     study.baselines[0]["f_score"] = 0.5
     caveats = "\n".join(study.caveats)
-    assert "Every net of the stage 'search' has a validation F-score of 0" in caveats
+    assert "Every contender of the stage 'search' has a validation F-score of 0" in caveats
     assert "is not better (F-score 0.4000) than DummyClassifier (0.5000)" in caveats
     study.candidates = zeros.assign(validation_f_score=[0.1, np.nan])
     study.test = study.test | {"f_score": 0.6}

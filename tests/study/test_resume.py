@@ -26,12 +26,13 @@ from skcomic.study.page import write_study
 
 DRIVER = [sys.executable, str(Path(__file__).with_name("killed_study.py"))]
 SMALL = [
-    "--sizes", "12", "--candidates", "2", "--epochs", "8", "--batch-size", "4",
+    "--contenders", "report", "--sizes", "12", "--candidates", "2", "--epochs", "8",
+    "--batch-size", "4",
     "--final-epochs", "10", "--final-batch-size", "4", "--cost", "multiply_adds",
     "--precision", "float32",
 ]  # fmt: skip
 QUICK = ["--sizes", "12,10", "--candidates", "2", "--epochs", "1", "--final-epochs", "1"]
-QUICK += ["--cost", "multiply_adds", "--jobs", "1"]
+QUICK += ["--contenders", "report", "--cost", "multiply_adds", "--jobs", "1"]
 MOST_STARTS = 60
 
 
@@ -226,6 +227,7 @@ def test_a_net_that_fails_is_left_out_and_told_of(
 
     monkeypatch.setattr(skcomic.nets.fitting, "run_epochs", fail)
     settings = {"sizes": (12, 10), "n_candidates": 2, "epochs": 1, "final_epochs": 1, "n_jobs": 1}
+    settings["contenders"] = "report"
     study = run_study(faces, **settings)
     failed = study.candidates.set_index("pooling").loc["average"]
     assert failed.failure == "TimeoutError: training took longer than 1 s"

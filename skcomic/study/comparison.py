@@ -1,0 +1,177 @@
+"""Contenders trained on the same images, side by side: one row of a table for each."""
+
+import pickle
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from skcomic._compat.joblib import follow_working_directory
+from skcomic._estimator import reset_run_parameters
+from skcomic._version import __version__
+from skcomic.images.cache import file_state
+from skcomic.images.decoding import PathLike
+from skcomic.nets.checkpoints import EVALUATION, FitStore, TrainingState
+from skcomic.nets.supervision import retry_on_worker_death, supervised_workers
+from skcomic.study.contenders import Contender, describe_contender, expected_work, find_net
+from skcomic.study.evaluation import TimedFit, evaluate
+
+# Columns of whole numbers, which may be missing.
+_COUNTS = (
+    "first_units", "n_conv", "size", "images", "epochs", "multiply_adds", "parameters",
+    "model_bytes",
+)  # fmt: skip
+
+
+class Comparison(NamedTuple):
+    """Contenders and what was measured of each.
+
+    Parameters
+    ----------
+    contenders : list of (str, estimator)
+        Those with the most work first.
+    table : DataFrame
+        A row for each, in this order: its description, what `evaluate` measures, and `failure`,
+        the reason why it has no measures.
+    """
+
+    contenders: list[Contender]
+    table: pd.DataFrame
+
+
+class Run(NamedTuple):
+    """How the fits of one run are made; none of it decides an outcome.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Fits side by side.
+    checkpoint_dir : str, path-like or None
+        Folder that keeps the fits.
+    max_seconds_per_fit : float or None
+        How long a fit may take.
+    """
+
+    n_jobs: int | None
+    checkpoint_dir: PathLike | None
+    max_seconds_per_fit: float | None
+
+    def prepare(self, contender: Any) -> TimedFit:
+        """Give a net of the contender what belongs to this run; return a fit to be made."""
+        if (net := find_net(contender)) is not None:
+            net.set_params(
+                checkpoint_dir=self.checkpoint_dir, max_seconds=self.max_seconds_per_fit
+            )
+        return TimedFit(contender, self.max_seconds_per_fit)
+
+
+def compare(
+    contenders: Iterable[Contender],
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
+    positive: Hashable | None,
+    run: Run,
+) -> Comparison:
+    """Train and measure each contender.
+
+    Parameters
+    ----------
+    contenders : iterable of (str, estimator)
+        Not changed.
+    train, validation : DataFrame
+        With columns `path` and `label`.
+    positive : label or None
+        As for `score_labels`.
+    run : Run
+        How fits are made.
+
+    Returns
+    -------
+    comparison : Comparison
+        All of them.
+
+    Raises
+    ------
+    ValueError
+        If all of them fail.
+    """
+    # None that takes long starts last, when the other workers have nothing left to do.
+    ordered = sorted(contenders, key=lambda each: expected_work(each[1]), reverse=True)
+
+    def evaluate_all() -> list[dict[str, Any]]:
+        fits = [run.prepare(clone(estimator)) for _, estimator in ordered]
+        return Parallel(n_jobs=run.n_jobs, pre_dispatch="2*n_jobs")(
+            delayed(_try_evaluate)(fit, train, validation, positive, run.checkpoint_dir)
+            for fit in fits
+        )
+
+    with supervised_workers(run.n_jobs):
+        measured = retry_on_worker_death(evaluate_all)()
+    described = [describe_contender(each, len(train)) for each in ordered]
+    table = pd.DataFrame([a | b for a, b in zip(described, measured, strict=True)])
+    if table.failure.notna().all():
+        raise ValueError(f"every fit failed: {table.failure.iloc[0]}")
+    whole = {name: "Int64" if table[name].isna().any() else "int64" for name in _COUNTS}
+    return Comparison(ordered, table.astype(whole))
+
+
+def _try_evaluate(
+    fit: TimedFit,
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
+    positive: Hashable | None,
+    folder: PathLike | None,
+) -> dict[str, Any]:
+    """Evaluate a contender, unless that was done before; give its measures or its failure."""
+    follow_working_directory()
+    store = None
+    if folder is not None and (key := _key(fit.contender, train, validation, positive)):
+        store = FitStore(folder, key, EVALUATION)
+        if kept := store.finished():
+            if (net := find_net(fit.contender)) is not None:
+                _count_restored_epochs(net)
+            return {**kept.numbers, "failure": np.nan}
+    try:
+        measured = evaluate(fit, train, validation, positive)
+    except Exception as error:  # of any estimator; the others go on
+        return {"failure": f"{type(error).__name__}: {error}"}
+    if store is not None:
+        store.save_finished(TrainingState({}, measured))
+    return {**measured, "failure": np.nan}
+
+
+def _count_restored_epochs(net: Any) -> None:
+    """Let the callbacks that count epochs count those of a net that is not trained again."""
+    for callback in net.callbacks or []:
+        if hasattr(callback, "on_epochs_restored"):
+            callback.on_epochs_restored(net.epochs)
+
+
+def _key(
+    contender: Any, train: pd.DataFrame, validation: pd.DataFrame, positive: Hashable | None
+) -> str | None:
+    """Name an evaluation by all that decides its outcome; None where that is not known."""
+    contender = clone(contender)
+    for part in (contender, *contender.get_params().values()):
+        # Those of others may call something else by the same name.
+        if type(part).__module__.partition(".")[0] in ("skcomic", "sklearn"):
+            reset_run_parameters(part)
+    versions = [__version__, version("scikit-learn")]
+    if find_net(contender) is not None:
+        versions += [version("tensorflow"), version("keras")]
+    images = [
+        (file_state(path), label)
+        for part in (train, validation)
+        for path, label in zip(part.path, part.label, strict=True)
+    ]
+    with suppress(pickle.PicklingError, AttributeError, TypeError):  # such as a function in it
+        whole = joblib.hash((contender, versions, images, len(train), positive))
+        return sha256(whole.encode()).hexdigest()
+    return None

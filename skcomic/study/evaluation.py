@@ -1,0 +1,161 @@
+"""One contender, trained and measured alike for all: how good it is, and what it costs."""
+
+import tempfile
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from skcomic.models.persistence import save
+from skcomic.selection.scoring import score_labels
+from skcomic.study.contenders import find_net, find_vectorizer
+
+# One prediction of a small net takes a millisecond, and its time varies by a tenth.
+_SINGLE_PREDICTIONS = 20
+_BATCH_IMAGES = 256
+
+
+class TimedFit:
+    """A contender whose training is timed, from decoded rows to the end.
+
+    Parameters
+    ----------
+    contender : estimator
+        From paths to classes; fitted in place.
+    max_seconds : float, default=None
+        A training that takes longer fails. One of a net is stopped then, others at their end.
+
+    Attributes
+    ----------
+    times_ : dict of str to float
+        `cpu_seconds` of the process and `wall_seconds`, after `fit`.
+    """
+
+    def __init__(self, contender: Any, max_seconds: float | None = None) -> None:
+        self.contender = contender
+        self.max_seconds = max_seconds
+        self.vectorizer = find_vectorizer(contender)
+        self.classifier = contender if self.vectorizer is None else _after_first_step(contender)
+
+    def make_rows(self, paths: "pd.Series[str]") -> Any:
+        """Return what is not timed: rows of pixels; for other contenders the paths."""
+        return paths if self.vectorizer is None else self.vectorizer.fit_transform(paths)
+
+    def fit(self, rows: Any, labels: "pd.Series[Any]") -> Self:
+        """Train on rows from `make_rows`.
+
+        Raises
+        ------
+        TimeoutError
+            If it takes longer than `max_seconds`.
+        """
+        cpu, wall = time.process_time(), time.perf_counter()
+        self.classifier.fit(rows, labels)
+        if isinstance(self.classifier, Pipeline) and self.classifier is not self.contender[-1]:
+            self.contender.steps[1:] = self.classifier.steps  # others, if it has a `memory`
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        # A fit that was restored from a folder of kept fits has taken longer than here.
+        kept = getattr(find_net(self.contender), "training_time_", {})
+        self.times_ = {
+            "cpu_seconds": max(cpu, kept.get("cpu_seconds", 0.0)),
+            "wall_seconds": max(wall, kept.get("wall_seconds", 0.0)),
+        }
+        if self.max_seconds is not None and self.times_["wall_seconds"] > self.max_seconds:
+            raise TimeoutError(f"training took longer than {self.max_seconds} s")
+        return self
+
+
+def evaluate(
+    fit: TimedFit, train: pd.DataFrame, validation: pd.DataFrame, positive: Hashable | None
+) -> dict[str, Any]:
+    """Train a contender, score it on both parts, and measure what it costs.
+
+    Parameters
+    ----------
+    fit : TimedFit
+        Not fitted.
+    train, validation : DataFrame
+        With columns `path` and `label`.
+    positive : label or None
+        As for `score_labels`.
+
+    Returns
+    -------
+    measured : dict of str to float
+        Precision, recall and F-score of both parts, the costs of `COSTS`, `batch_ms` and
+        `parameters`; NaN for what cannot be counted.
+    """
+    rows = fit.make_rows(train.path)
+    fit.fit(rows, train.label)
+    net = find_net(fit.contender)
+    classes = np.unique(train.label)
+    measured: dict[str, Any] = {}
+    for name, part in (("train", train), ("validation", validation)):
+        if part is not train:
+            rows = fit.make_rows(part.path)
+        scores = score_labels(part.label, fit.classifier.predict(rows), classes, positive)
+        measured |= {f"{name}_{score}": value for score, value in scores.items()}
+    return {
+        **measured,
+        **fit.times_,
+        "multiply_adds": getattr(net, "multiply_adds_", np.nan),
+        "parameters": getattr(net, "n_parameters_", np.nan),
+        **measure_predictions(fit.classifier.predict, rows),
+        "model_bytes": measure_model(fit.contender),
+    }
+
+
+def measure_predictions(predict: Callable[[Any], Any], rows: Any) -> dict[str, float]:
+    """Measure the CPU time of predictions, of which the first of each kind are not timed.
+
+    Parameters
+    ----------
+    predict : callable
+        Of a fitted classifier.
+    rows : ndarray or Series of shape (n_images, ...)
+        What it takes.
+
+    Returns
+    -------
+    times : dict of str to float
+        `predict_ms` of one image at a time, and `batch_ms` of one of many at a time: CPU
+        milliseconds, with numerical libraries on one thread.
+    """
+    batch = rows[:_BATCH_IMAGES]
+    singles = [rows[i : i + 1] for i in range(min(len(rows), _SINGLE_PREDICTIONS))]
+    with threadpool_limits(1):
+        predict(singles[0])
+        seconds = [_cpu_seconds(predict, one) for one in singles]
+        predict(batch)
+        of_batch = _cpu_seconds(predict, batch)
+    return {
+        "predict_ms": float(np.median(seconds)) * 1e3,
+        "batch_ms": of_batch / len(batch) * 1e3,
+    }
+
+
+def measure_model(contender: Any) -> float:
+    """Return the bytes of a fitted contender as `save` writes it; NaN if it cannot be saved."""
+    with tempfile.TemporaryDirectory(prefix="skcomic-") as folder:
+        path = Path(folder, "model")
+        try:
+            save(contender, path)
+        except TypeError:  # an estimator of the user's own
+            return float("nan")
+        return float(path.stat().st_size)
+
+
+def _after_first_step(pipeline: Pipeline) -> Any:
+    """Return the rest of a pipeline, of the same steps: fitting it fits the pipeline."""
+    return pipeline[-1] if len(pipeline) == 2 else pipeline[1:]
+
+
+def _cpu_seconds(predict: Callable[[Any], Any], rows: Any) -> float:
+    start = time.process_time()
+    predict(rows)
+    return time.process_time() - start

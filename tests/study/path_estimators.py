@@ -1,0 +1,55 @@
+"""Classifiers of a user's own, from paths of images to classes."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils.multiclass import unique_labels
+
+
+class NameClassifier(ClassifierMixin, BaseEstimator):
+    """Knows the class of an image by the name of its folder, and writes down each training."""
+
+    def __init__(self, log: str | None = None) -> None:
+        self.log = log
+
+    def fit(self, X, y):
+        self.classes_ = unique_labels(y)
+        if self.log is not None:
+            with Path(self.log).open("a") as file:
+                file.write(f"{len(X)}\n")
+        return self
+
+    def predict(self, X):
+        return np.array([Path(path).parent.name for path in X])
+
+
+class FailingClassifier(NameClassifier):
+    """Cannot be trained."""
+
+    def fit(self, X, y):
+        raise RuntimeError("no such luck")
+
+
+class FatalClassifier(NameClassifier):
+    """Takes its process with it."""
+
+    def fit(self, X, y):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class SlowTransformer(TransformerMixin, BaseEstimator):
+    """Takes 0.2 CPU seconds to be fitted, and waits for as long each time that it transforms."""
+
+    def fit(self, X, y=None):
+        start = time.process_time()
+        while time.process_time() < start + 0.2:
+            pass
+        return self
+
+    def transform(self, X):
+        time.sleep(0.2)
+        return X
