@@ -188,8 +188,8 @@ def expected_work(contender: Any) -> float:
     Returns
     -------
     work : float
-        Multiplications for each image, of a net on rows; 0 of features and linear models;
-        infinity where nothing is known.
+        Multiplications for each image, of a net on rows; 0 of features and linear models, and of
+        a net that cannot be trained on images of this size; infinity where nothing is known.
     """
     vectorizer, net = find_vectorizer(contender), find_net(contender)
     if vectorizer is None or type(contender[-1]).__module__.partition(".")[0] not in (
@@ -198,4 +198,7 @@ def expected_work(contender: Any) -> float:
         return math.inf
     if net is None:
         return 0
-    return float(net._expected_work(len(vectorizer.get_feature_names_out())))
+    try:
+        return float(net._expected_work(len(vectorizer.get_feature_names_out())))
+    except ValueError:  # the images are too small for it: its fit will say so
+        return 0

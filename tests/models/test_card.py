@@ -32,7 +32,7 @@ SCORES = {"n": 40, "precision": 0.95, "recall": 0.9, "f_score": 0.92439}
 STUDY: dict[str, Any] = NET | {
     "model": "Pipeline",
     "classes": ["comics", "faces"],
-    "parameters": {"net": {}, "images": {"size": 12, "cache": None}},
+    "parameters": {"net": {"batch_size": 35}, "images": {"size": 12, "cache": None}},
     "about": {
         "catalogue": {"images": 120, "labels": 2, "pairs": 60},
         "split": {"train": 53, "validation": 27, "test": 40},
@@ -46,7 +46,7 @@ STUDY: dict[str, Any] = NET | {
         "chosen_size": 12,
         "test": SCORES | {"net": "4_max_1_12", "confusion": [[18, 2], [2, 18]]},
         "baselines": [SCORES | {"net": "Dummy", "precision": 0.5}],
-        "settings": {"random_state": 0, "final_batch_size": 35, "positive": "comics"},
+        "settings": {"random_state": 0, "positive": "comics"},
         "versions": {"python": "3.11"},
         "stage_seconds": {"search": 3.0},
         "seconds": 3.0,
@@ -236,13 +236,13 @@ def test_lines_that_depend_on_the_manifest(edit: Edit, lines: list[str], card_of
         assert line not in former or line.startswith("* Seed")
 
 
-@pytest.mark.parametrize("absent", ["duplicates", "quarantine", "baselines", "chosen_size"])
+@pytest.mark.parametrize("absent", ["duplicates", "quarantine", "baselines", "test"])
 def test_what_a_study_did_not_do_is_left_out(absent: str, card_of: Render) -> None:
     of_it = {
         "duplicates": "* Copies among them",
         "quarantine": "* Left out",
         "baselines": "| Dummy",
-        "chosen_size": "# 4_max_1_12",
+        "test": "# 4_max_1_12",
     }[absent]
     assert f"\n{of_it}" in f"\n{card_of(STUDY)}"
     card = card_of(STUDY, lambda manifest: manifest["about"].update({absent: None}))
@@ -279,7 +279,7 @@ def test_text_of_a_file_stays_in_its_place(card_of: Render) -> None:
 NUMBERS = [
     ("parameters", "images", "size"), ("networks", 0, "epochs"), ("about", "catalogue", "images"),
     ("about", "catalogue", "labels"), ("about", "catalogue", "pairs"), ("about", "split", "train"),
-    ("about", "split", "validation"), ("about", "split", "test"), ("about", "chosen_size"),
+    ("about", "split", "validation"), ("about", "split", "test"), ("parameters", "net", "batch_size"),
     ("about", "duplicates", "exact"), ("about", "duplicates", "near"),
     ("about", "test", "confusion", 0, 1), ("about", "settings", "random_state"),
 ]  # fmt: skip
