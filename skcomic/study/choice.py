@@ -89,27 +89,35 @@ def choose(table: pd.DataFrame, settings: StudySettings) -> int:
     return select_parsimonious(settings.tolerance, settings.cost)(results)
 
 
-def select_best(table: pd.DataFrame, n_best: int) -> np.ndarray:
-    """Select the contenders of the highest validation F-scores.
+def drop_all_but_best(table: pd.DataFrame, n_best: int, n_rounds: int) -> pd.DataFrame:
+    """Keep the contenders of the highest validation F-scores for the next round.
 
     Parameters
     ----------
     table : DataFrame
         Of `exclude_over_limit`.
     n_best : int
-        How many.
+        How many; of equal ones the first.
+    n_rounds : int
+        How many rounds there were.
 
     Returns
     -------
-    selected : ndarray of shape (n_contenders,), bool
-        True for each that is selected; of equal ones for the first.
+    table : DataFrame
+        With the reasons in the column `excluded`.
     """
-    best = np.argsort(-_f_scores(table), kind="stable")[:n_best]
-    return np.isin(np.arange(len(table)), best) & np.isfinite(_f_scores(table))
+    scores = _f_scores(table)
+    order = np.argsort(-scores, kind="stable")
+    reasons = {
+        table.index[position]: f"dropped after round {n_rounds}: rank {rank} of {len(table)}"
+        for rank, position in enumerate(order, start=1)
+        if rank > n_best
+    }
+    return _exclude(table, reasons)
 
 
-def is_undominated(table: pd.DataFrame, cost: str) -> np.ndarray:
-    """Tell for which contenders no other is as good or better for less cost.
+def drop_surpassed(table: pd.DataFrame, cost: str, n_rounds: int) -> pd.DataFrame:
+    """Drop the contenders that another of their kind surpasses for at most half the cost.
 
     Parameters
     ----------
@@ -117,16 +125,37 @@ def is_undominated(table: pd.DataFrame, cost: str) -> np.ndarray:
         Of `exclude_over_limit`.
     cost : str
         A column of the table.
+    n_rounds : int
+        How many rounds there were.
 
     Returns
     -------
-    undominated : ndarray of shape (n_contenders,), bool
-        False for one that failed or is excluded.
+    table : DataFrame
+        With the reasons in the column `excluded`.
     """
-    f_scores = _f_scores(table)
+    scores = _f_scores(table)
     costs = table[cost].astype(float).fillna(np.inf).to_numpy()
-    better = (f_scores >= f_scores[:, np.newaxis]) & (costs < costs[:, np.newaxis])
-    return ~better.any(axis=1) & np.isfinite(f_scores)
+    is_net = table.epochs.notna().to_numpy()
+    surpasses = (
+        (scores >= scores[:, np.newaxis])
+        & (costs <= costs[:, np.newaxis] / 2)
+        & (is_net == is_net[:, np.newaxis])
+    )
+    reasons = {}
+    for row, by in zip(table.index, surpasses, strict=True):
+        if by.any():
+            best = table.net.iloc[int(np.argmax(np.where(by, scores, -np.inf)))]
+            reasons[row] = f"dropped after round {n_rounds}: {best} is as good for half the cost"
+    return _exclude(table, reasons)
+
+
+def _exclude(table: pd.DataFrame, reasons: dict[Any, str]) -> pd.DataFrame:
+    """Add reasons to those contenders that may still be chosen."""
+    excluded = table.excluded.copy()
+    for row, reason in reasons.items():
+        if pd.isna(table.failure[row]) and pd.isna(excluded[row]):
+            excluded[row] = reason
+    return table.assign(excluded=excluded)
 
 
 def _f_scores(table: pd.DataFrame) -> np.ndarray:

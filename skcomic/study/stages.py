@@ -1,6 +1,5 @@
 """The stages of a study after the split: each is a function of what it gets to what it gives."""
 
-import math
 from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from skcomic.selection.costs import Cost
 from skcomic.selection.rounds import halving_rounds
 from skcomic.selection.scoring import score_labels
 from skcomic.study.baselines import train_and_score
-from skcomic.study.choice import choose, exclude_over_limit, is_undominated, select_best
+from skcomic.study.choice import choose, drop_all_but_best, drop_surpassed, exclude_over_limit
 from skcomic.study.comparison import Run, compare
 from skcomic.study.contenders import (
     Contender,
@@ -28,7 +27,7 @@ from skcomic.study.contenders import (
 )
 from skcomic.study.settings import StudySettings
 
-# Of the training images, in the rounds of a search by halving; a third of the contenders is kept.
+# Of the training images, in the rounds of a search by halving.
 _SHARES = (1 / 9, 1 / 3, 1)
 
 
@@ -56,25 +55,27 @@ class Round(NamedTuple):
 
     Parameters
     ----------
-    n_kept : int
-        How many of the best go on to it from the round before.
     train : DataFrame
         The training images.
     epochs : int or None
         Of the report's nets; None: all of them.
+    n_kept : int or None
+        How many of the best go on to it from the round before. None: all but those that another
+        surpasses for half the cost.
     """
 
-    n_kept: int
     train: pd.DataFrame
     epochs: int | None = None
+    n_kept: int | None = None
 
 
 def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, run: Run) -> Choice:
     """Choose among contenders, trained on a part of the training images.
 
-    By halving, all contenders are trained a little, and the better ones more: the report's nets
-    for more epochs, if there are no others, else all on more images. There, those go on as well
-    that no other is as good as or better than for less cost.
+    By halving, all contenders are trained a little, and some of them more: the best of the
+    report's nets for more epochs, if there are no others; else, on more images, all but those
+    that another one of their kind surpasses for half the cost. Nets and classifiers without a
+    network are of two kinds: on few images, nets are behind what they are ahead of on many.
 
     Parameters
     ----------
@@ -98,16 +99,19 @@ def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, r
         If all contenders of a round fail, or cost more than is allowed.
     """
     tables: list[pd.DataFrame] = []
-    for number, (n_kept, train, epochs) in enumerate(_rounds(len(contenders), parts, settings)):
+    for number, plan in enumerate(_rounds(len(contenders), parts, settings)):
+        if tables and plan.n_kept is not None:
+            tables[-1] = drop_all_but_best(tables[-1], plan.n_kept, number)
+        elif tables:
+            tables[-1] = drop_surpassed(tables[-1], settings.cost, number)
         if tables:
-            goes_on = select_best(tables[-1], n_kept)
-            if epochs is None:
-                goes_on |= is_undominated(tables[-1], settings.cost)
-            tables[-1] = _note_dropped(tables[-1], goes_on, number)
+            goes_on = tables[-1].failure.isna() & tables[-1].excluded.isna()
             contenders = [each for each, kept in zip(contenders, goes_on, strict=True) if kept]
-        if epochs is not None:
-            contenders = [(name, _with_epochs(net, epochs)) for name, net in contenders]
-        contenders, table = compare(contenders, train, parts.validation, settings.positive, run)
+        if plan.epochs is not None:
+            contenders = [(name, _with_epochs(net, plan.epochs)) for name, net in contenders]
+        contenders, table = compare(
+            contenders, plan.train, parts.validation, settings.positive, run
+        )
         tables.append(exclude_over_limit(table, settings))
     chosen = choose(tables[-1], settings)
     table = pd.concat(tables, ignore_index=True)
@@ -116,17 +120,17 @@ def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, r
 
 def _rounds(n_contenders: int, parts: Bunch, settings: StudySettings) -> Iterator[Round]:
     if settings.search != "halving":
-        yield Round(n_contenders, parts.search)
+        yield Round(parts.search)
     elif settings.contenders == "report":
         for n_kept, epochs in halving_rounds(n_contenders, settings.epochs):
-            yield Round(n_kept, parts.search, epochs)
+            yield Round(parts.search, epochs, n_kept)
     else:
         random = check_random_state(settings.random_state)
         first_round = assign_groups(parts.search, np.diff(_SHARES, prepend=0).tolist(), random)
         for number in range(len(_SHARES)):
             train = parts.search[first_round <= number]
             if set(train.label) == set(parts.search.label):  # else there are too few to begin with
-                yield Round(math.ceil(n_contenders / 3**number), train)
+                yield Round(train)
 
 
 def count_epochs(contenders: list[Contender], settings: StudySettings) -> int:
@@ -156,19 +160,6 @@ def _with_epochs(net: Any, epochs: int) -> Any:
     net = clone(net)
     find_net(net).set_params(epochs=epochs)
     return net
-
-
-def _note_dropped(table: pd.DataFrame, goes_on: np.ndarray, n_rounds: int) -> pd.DataFrame:
-    """Note why contenders do not go on to the next round, if they did not fail."""
-    ranks = table.validation_f_score.rank(ascending=False, method="min")
-    dropped = ~goes_on & table.failure.isna() & table.excluded.isna()
-    reasons = (
-        f"dropped after round {n_rounds}: rank {rank:.0f} of {len(table)}"
-        for rank in ranks[dropped]
-    )
-    excluded = table.excluded.copy()
-    excluded[dropped] = list(reasons)
-    return table.assign(excluded=excluded)
 
 
 def select_size(chosen: Contender, parts: Bunch, settings: StudySettings, run: Run) -> Choice:
