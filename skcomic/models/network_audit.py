@@ -14,7 +14,7 @@ _NETWORK_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
 # The layers of our networks, and the entries of their configuration that are always the same.
 _CONVOLUTION = {
-    "strides": [1, 1], "padding": "valid", "dilation_rate": [1, 1], "groups": 1,
+    "strides": [1, 1], "dilation_rate": [1, 1], "groups": 1,
     "data_format": "channels_last",
 }  # fmt: skip
 _POOLING = {"padding": "valid", "data_format": "channels_last"}
@@ -45,7 +45,7 @@ _MODULES = {
 } | dict.fromkeys(_LAYERS, "keras.layers")
 _STRINGS = {
     "float32", "mixed_bfloat16", "bfloat16", "linear", "relu", "sigmoid", "softmax", "valid",
-    "channels_last",
+    "same", "channels_last",
 }  # fmt: skip
 _NAME = re.compile(r"[a-z0-9_]{1,64}")  # Keras names layers such as max_pooling2d_1
 # Keras keeps an array at layers/NAME/vars/NUMBER (depth 3), and for each layer with weights two
@@ -187,7 +187,9 @@ def _count_weights(layers: list[dict[str, Any]]) -> int:
         elif name == "Conv2D":
             height, width = config["kernel_size"]
             n_weights += (height * width * shape[2] + bool(config["use_bias"])) * config["filters"]
-            shape = [shape[0] - height + 1, shape[1] - width + 1, config["filters"]]
+            if config["padding"] == "valid":
+                shape = [shape[0] - height + 1, shape[1] - width + 1, shape[2]]
+            shape = [*shape[:2], config["filters"]]
         elif name == "BatchNormalization":
             n_weights += 4 * shape[-1]
         elif name == "Activation":

@@ -224,5 +224,5 @@ class SmallNetClassifier(NetClassifier):
 
     @property
     def _image_shape(self) -> tuple[int, int]:
-        smallest = smallest_image_side(self.patch_size, self.first_pool, self.n_conv)
+        smallest = smallest_image_side(self.first_pool, self.n_conv)
         return find_image_shape(self.n_features_in_, self.image_shape, smallest)

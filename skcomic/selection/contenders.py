@@ -113,7 +113,7 @@ def _small_nets(size: int, random_state: int | None) -> dict[str, Any]:
         net = SmallNetClassifier(
             first_pool=first_pool, n_conv=n_conv, mirror=mirror, random_state=random_state
         )
-        if smallest_image_side(net.patch_size, first_pool, n_conv) <= size:
+        if smallest_image_side(first_pool, n_conv) <= size:
             nets[net.net_name + "_mirrored" * mirror] = net
     return nets
 

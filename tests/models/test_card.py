@@ -280,7 +280,8 @@ NUMBERS = [
     ("parameters", "images", "size"), ("networks", 0, "epochs"), ("about", "catalogue", "images"),
     ("about", "catalogue", "labels"), ("about", "catalogue", "pairs"), ("about", "split", "train"),
     ("about", "split", "validation"), ("about", "split", "test"),
-    ("parameters", "net", "batch_size"), ("about", "duplicates", "exact"), ("about", "duplicates", "near"),
+    ("parameters", "net", "batch_size"), ("about", "duplicates", "exact"),
+    ("about", "duplicates", "near"),
     ("about", "test", "confusion", 0, 1), ("about", "settings", "random_state"),
 ]  # fmt: skip
 

@@ -167,6 +167,15 @@ def test_attacks_on_the_network(attack: str, file: Path, tmp_path: Path) -> None
         load(repacked(file, NETWORK, edit, tmp_path / "model"))
 
 
+def test_attacks_on_padding(small_file: Path, tmp_path: Path) -> None:
+    def edit_padding(padding: str):
+        return config(lambda tree: tree["config"]["layers"][2]["config"].update(padding=padding))
+
+    for padding, message in (("causal", "padding is 'causal'; only"), ("valid", "weights")):
+        with pytest.raises(ModelFileError, match=message):
+            load(repacked(small_file, NETWORK, edit_padding(padding), tmp_path / "model"))
+
+
 @pytest.mark.parametrize(
     ("entries", "message"),
     [

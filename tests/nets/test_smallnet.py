@@ -46,11 +46,11 @@ def test_learns_and_reports_its_cost(stripes) -> None:
     net = tiny().fit(rows, labels)
     assert net.score(rows, labels) == 1
     assert net.net_name == "small_3_1_1"
-    # Whitening of 8x8 with 18 filters, 8 filters of 3x3 on 6x6, and 2x2 maps to one output.
-    one_image = 6 * 6 * 9 * 18 + 4 * 4 * 9 * 18 * 8 + 2 * 2 * 8
+    # Whitening of 8x8 with 18 filters, 8 filters of 3x3 on as many, and 4x4 maps to one output.
+    one_image = 8 * 8 * 9 * 18 + 8 * 8 * 9 * 18 * 8 + 4 * 4 * 8
     assert count_multiply_adds(net.model_) == one_image
     assert net.multiply_adds_ == one_image * 60 * 6
-    assert net.n_parameters_ == (9 * 18 + 18) + 9 * 18 * 8 + 4 * 8 + (2 * 2 * 8 + 1)
+    assert net.n_parameters_ == (9 * 18 + 18) + 9 * 18 * 8 + 4 * 8 + (4 * 4 * 8 + 1)
     assert len(net.history_["loss"]) == net.n_iter_ == 6
 
 
@@ -185,8 +185,8 @@ def test_fits_of_one_kind_share_a_network_and_few_are_kept(stripes) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_conv": 2}, r"8x8 pixels is too small for n_conv=2 .* must be 12 pixels or more"),
-        ({"first_pool": 4}, r"patch_size=3 and first_pool=4: its sides must be 18 pixels"),
+        ({"n_conv": 4}, r"8x8 pixels is too small for n_conv=4 .* must be 16 pixels or more"),
+        ({"first_pool": 5}, r"after first_pool=5: its sides must be 10 pixels"),
         ({"image_shape": (4, 4)}, r"has 16 pixels, but the rows have 64"),
         ({"mirror": "yes"}, "'mirror' parameter of SmallNetClassifier must be"),
     ],
