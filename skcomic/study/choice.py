@@ -151,7 +151,7 @@ def drop_surpassed(table: pd.DataFrame, cost: str, n_rounds: int) -> pd.DataFram
 
 def _exclude(table: pd.DataFrame, reasons: dict[Any, str]) -> pd.DataFrame:
     """Add reasons to those contenders that may still be chosen."""
-    excluded = table.excluded.copy()
+    excluded = table.excluded.astype(object)
     for row, reason in reasons.items():
         if pd.isna(table.failure[row]) and pd.isna(excluded[row]):
             excluded[row] = reason

@@ -131,13 +131,13 @@ def assign_parts(catalogue: pd.DataFrame, settings: StudySettings) -> Bunch:
         duplicates="ignore",  # they are joined already, from rasters that were decoded anyway
     )
     parts.search = parts.train
-    if settings.search_fraction < 1:
-        shares = [settings.search_fraction, 1 - settings.search_fraction]
+    fraction = settings.search_fraction
+    if fraction is not None and fraction < 1:
+        shares = [fraction, 1 - fraction]
         parts.search = parts.train[assign_groups(parts.train, shares, random) == 0]
     if len(absent := set(parts.train.label) - set(parts.search.label)):
         raise ValueError(
-            f"search_fraction={settings.search_fraction} leaves no training image of "
-            f"{sorted(absent)}; raise it"
+            f"search_fraction={fraction} leaves no training image of {sorted(absent)}; raise it"
         )
     return parts
 

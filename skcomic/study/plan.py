@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     Parameters
     ----------
     settings : StudySettings
-        With the class that scores are of, `positive`, and the kind of `search`.
+        With the class that scores are of, `positive`, the kind of `search` and its fraction.
     own : dict of str to estimator, or None
         Contenders of the user.
     n_jobs : int
@@ -81,10 +81,13 @@ def plan_study(catalogue: pd.DataFrame, given: dict[str, Any], n_jobs: int | Non
         given = {**given, "contenders": tuple(own)}
     settings = make_settings(given)
     catalogue = validate_catalogue(catalogue)
+    search = _choose_search(len(catalogue), settings)
+    begins_with_few = search == "halving" and settings.contenders != "report"
     settings = dataclasses.replace(
         settings,
         positive=_choose_positive(catalogue, settings.positive),
-        search=_choose_search(len(catalogue), settings),
+        search=search,
+        search_fraction=settings.search_fraction or (1 if begins_with_few else 0.5),
     )
     parts = assign_parts(catalogue, settings)
     n_workers = _count_workers(parts, settings, own, n_jobs)

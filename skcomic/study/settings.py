@@ -105,8 +105,10 @@ class StudySettings:
         the user's own estimators (`run_study` is given the estimators).
     n_candidates : int, default=6
         How many of the report's twelve nets are tried; even, for as many of each pooling.
-    search_fraction : float, default=0.5
-        Share of the training images that the search trains on; above 0, up to 1.
+    search_fraction : float, default=None
+        Share of the training images that the search trains on; above 0, up to 1. None: a half,
+        but all of them if the search begins with few of them by itself ("halving" of others than
+        the report's nets).
     epochs, batch_size : int, default=25, 50
         Training of the report's nets in the search; others have their own.
     final_epochs, final_batch_size : int, default=30, 35
@@ -176,12 +178,12 @@ class StudySettings:
             option="candidates",
         ),
     )
-    search_fraction: float = field(
-        default=0.5,
+    search_fraction: float | None = field(
+        default=None,
         metadata=_about(
-            "Share of the training images that the search uses.",
+            "Share of the training images that the search uses; default: 0.5, or 1 by halving.",
             "above 0 and up to 1",
-            lambda value: _is_real(value) and 0 < value <= 1,
+            lambda value: value is None or (_is_real(value) and 0 < value <= 1),
         ),
     )
     epochs: int = field(
