@@ -24,6 +24,7 @@ _KINDS = {
 _CHOSEN = "#009e73"
 _LABEL_HEIGHT = 0.055  # as a share of the axes
 _LABEL_INCHES = 0.2
+_MAX_MARKS = 5  # in one row of the legend
 # From this ratio of the highest to the lowest cost on, the axis is logarithmic.
 _MAX_LINEAR_RATIO = 20
 
@@ -235,6 +236,7 @@ class TimeScoreDisplay:
                 annotation_clip=False,
                 arrowprops={
                     "arrowstyle": "-",
+                    "relpos": (0, 0.5),  # from the left end of the name, not through it
                     "color": _CHOSEN if is_chosen else "0.75",
                     "linewidth": 0.7,
                     "shrinkB": 4,
@@ -257,7 +259,7 @@ class TimeScoreDisplay:
             handles=marks,
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
-            ncols=len(marks),
+            ncols=len(marks) if len(marks) <= _MAX_MARKS else (len(marks) + 1) // 2,
             frameon=False,
             fontsize=9,
             handletextpad=0.1,

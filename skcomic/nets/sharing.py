@@ -14,8 +14,9 @@ from skcomic._estimator import RUN_PARAMETERS
 from skcomic.nets.randomness import seeded
 from skcomic.nets.state import create_variables, get_state, set_state
 
-# A search hands out all folds of a candidate before the next one's.
-_MAX_NETWORKS = 4
+# As many nets as `make_contenders` gives, so that each is traced once if folds take turns with all
+# of them. One takes a few megabytes, which TensorFlow does not free if it is dropped.
+_MAX_NETWORKS = 24
 _networks: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _lock = threading.RLock()
 

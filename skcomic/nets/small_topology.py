@@ -23,7 +23,7 @@ def build_small_net(
     patch_size: int = 3,
     first_pool: int = 2,
     n_conv: int = 2,
-    filters: int = 32,
+    filters: int = 16,
     image_shape: ImageShape = None,
     precision: str = "float32",
 ) -> Any:
@@ -44,7 +44,7 @@ def build_small_net(
         Side of the squares of which the maximum is taken after the whitening.
     n_conv : int, default=2
         Number of trained convolutions.
-    filters : int, default=32
+    filters : int, default=16
         Filters of each of them.
     image_shape : (int, int), "pad" or None, default=None
         As for `build_convnet`.

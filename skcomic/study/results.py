@@ -146,7 +146,8 @@ class Study:
         Parameters
         ----------
         stage : {"search", "sizes"}, default="search"
-            The contenders of the search, or the chosen one at each size.
+            The contenders of the search, in the last round that each was in; or the chosen one
+            at each size.
 
         Returns
         -------
@@ -167,6 +168,8 @@ class Study:
             raise ValueError(f"the study has not finished its stage {stage!r}")
         if stage == "search":
             names, chosen = self.name_candidates(), self.chosen_net
+            is_last = ~frame.net.duplicated(keep="last")
+            frame, names = frame[is_last], names[is_last]
         else:
             sizes = "_" + frame["size"].astype(str)
             names = frame.net + sizes.where(frame["size"].notna(), "")

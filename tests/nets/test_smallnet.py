@@ -169,9 +169,10 @@ def test_fits_that_share_a_compiled_network_do_not_touch_each_other(
     assert np.array_equal(again.predict_proba(rows), net.predict_proba(rows))
 
 
-def test_fits_of_one_kind_share_a_network_and_few_are_kept(stripes) -> None:
+def test_fits_of_one_kind_share_a_network_and_few_are_kept(stripes, monkeypatch) -> None:
     rows, labels = stripes
     sharing._networks.clear()
+    monkeypatch.setattr(sharing, "_MAX_NETWORKS", 4)
     for seed in range(3):
         tiny(random_state=seed, epochs=1).fit(rows, labels)
         tiny(random_state=seed, epochs=1).fit(rows[seed:], labels[seed:])
