@@ -5,7 +5,7 @@
 DIR contains one folder of images per class. Images smaller than 1024x1024 pixels are first
 enlarged to that size, as JPEG files of about 120 KB in a temporary folder.
 
-(a) milliseconds per image of several decoders on one core; (b) the search among the same six nets:
+(a) milliseconds per image of several decoders on one core; (b) the search among the same six nets, and at last among all contenders:
 wall seconds of the whole process including imports, CPU seconds and peak memory (proportional set
 size) of it and all its children, best F-score on the validation images; (c) images per second from
 files to labels. Medians of the rounds; every second round runs in reverse order.
@@ -36,6 +36,7 @@ SEARCHES = {
     "skcomic float32": ["skcomic_way.py", "--precision", "float32"],
     "skcomic auto": ["skcomic_way.py", "--precision", "auto"],
     "skcomic halving": ["skcomic_way.py", "--precision", "auto", "--search", "halving"],
+    "skcomic, all": ["contenders_way.py", "--search", "halving"],
 }
 SAMPLING_SECONDS = 0.5  # a sample takes 20 ms per process
 

@@ -28,7 +28,7 @@ from skcomic import (
     select_parsimonious,
 )
 from skcomic.nets.backend import import_keras
-from skcomic.selection.halving import halving_rounds
+from skcomic.selection.rounds import halving_rounds
 from skcomic.selection.scoring import score_labels
 
 keras = import_keras()
