@@ -359,6 +359,17 @@ def test_no_more_workers_are_started_than_there_are_fits(
     assert started == [1, 2]  # none where they would take longer to start than to train
 
 
+def test_limits_that_none_keeps_are_reported_as_they_are_typed(
+    faces_dir: Path, tmp_path: Path, capfd
+) -> None:
+    limits = ["--max-model-kb", "1", "--jobs", "1"]
+    assert ended_with("study", faces_dir, "--out", tmp_path / "out", *QUICK, *limits) == 1
+    assert re.search(
+        r"skcomic: no contender is within --max-model-kb 1: the lowest has [0-9.]+; raise the limit",
+        capfd.readouterr().err,
+    )
+
+
 def test_the_bar_shows_the_time_left(tmp_path: Path, faces: pd.DataFrame) -> None:
     from rich.console import Console
 
