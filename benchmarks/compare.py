@@ -8,7 +8,8 @@ enlarged to that size, as JPEG files of about 120 KB in a temporary folder.
 (a) milliseconds per image of several decoders on one core; (b) the search among the same six nets,
 and at last among all contenders: wall seconds of the whole process including imports, CPU seconds
 and peak memory (proportional set size) of it and all its children, best F-score on the validation
-images; (c) images per second from files to labels. Medians of the rounds; every second round runs in reverse order.
+images; (c) images per second from files to labels. Medians of the rounds; every second round runs
+in reverse order.
 """
 
 import argparse

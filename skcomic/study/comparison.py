@@ -1,6 +1,7 @@
 """Contenders trained on the same images, side by side: one row of a table for each."""
 
 import pickle
+import threading
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from hashlib import sha256
@@ -28,6 +29,10 @@ _COUNTS = (
     "first_units", "n_conv", "size", "images", "epochs", "multiply_adds", "parameters",
     "model_bytes",
 )  # fmt: skip
+
+
+# CPU time is that of a process: tasks that run in threads must not be timed with each other.
+_alone_in_process = threading.Lock()
 
 
 class Comparison(NamedTuple):
@@ -139,7 +144,8 @@ def _try_evaluate(
                 _count_restored_epochs(net)
             return {**kept.numbers, "failure": np.nan}
     try:
-        measured = evaluate(fit, train, validation, positive)
+        with _alone_in_process:
+            measured = evaluate(fit, train, validation, positive)
     except Exception as error:  # of any estimator; the others go on
         return {"failure": f"{type(error).__name__}: {error}"}
     if store is not None:

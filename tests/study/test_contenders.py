@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from path_estimators import FailingClassifier, FatalClassifier, NameClassifier, SlowTransformer
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skcomic import ImageVectorizer, Study, load, make_contenders, run_study
 from skcomic.study.choice import choose, drop_all_but_best, drop_surpassed, exclude_over_limit
+from skcomic.study.comparison import Run, compare
 from skcomic.study.evaluation import TimedFit, evaluate, measure_predictions
 from skcomic.study.page import write_study
 from skcomic.study.settings import StudySettings
@@ -228,6 +230,15 @@ def test_costs_are_of_the_whole_fit_and_of_no_waiting(faces: pd.DataFrame) -> No
     assert measured["batch_ms"] * 24 < 100
     assert np.isnan(measured["multiply_adds"])
     assert contender.predict(faces.path).shape == (48,)
+
+
+def test_contenders_in_threads_are_not_timed_with_each_other(faces: pd.DataFrame) -> None:
+    slow = make_pipeline(ImageVectorizer(12), SlowTransformer(), LogisticRegression())
+    with parallel_config(backend="threading"):
+        _, table = compare(
+            [("one", slow), ("other", slow)], faces[::2], faces[1::2], "comics", Run(2, None, None)
+        )
+    assert table.cpu_seconds.between(0.2, 0.35).all()
 
 
 def test_predictions_are_timed_after_the_first() -> None:
