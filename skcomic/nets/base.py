@@ -59,6 +59,9 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
     #: Names of the parameters that decide what network is built.
     _topology_parameters: ClassVar[tuple[str, ...]] = ("precision",)
 
+    #: What the history has of each epoch, beside the loss.
+    _metrics: ClassVar[tuple[str, ...]] = ("precision", "recall")
+
     # scikeras takes every attribute of an instance for a parameter. These are none here, but
     # its methods ask for them: they are given once, for the class.
     classes_: np.ndarray
@@ -119,7 +122,7 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
         return {
             "optimizer": keras.optimizers.Adam(self.learning_rate),
             "loss": f"{kind}_crossentropy",
-            "metrics": ["precision", "recall"],
+            "metrics": list(self._metrics),
         }
 
     # The contract of a classifier.
