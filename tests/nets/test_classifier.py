@@ -135,7 +135,9 @@ def test_a_row_does_not_depend_on_the_others(parameters: dict, small_net) -> Non
             parts = [net.predict_proba(rows[start : start + length]) for start in starts]
             np.testing.assert_array_equal(np.vstack(parts), whole)
         expected = np.asarray(net.model_(rows))
-        np.testing.assert_allclose(whole[:, -expected.shape[1] :], expected, atol=2e-6)
+        # Keras' own batch goes through other kernels; bfloat16 has eight bits.
+        atol = 1e-4 if net.precision_ == "mixed_bfloat16" else 2e-6
+        np.testing.assert_allclose(whole[:, -expected.shape[1] :], expected, atol=atol)
 
 
 def test_one_class_is_refused(stripes, small_net) -> None:
