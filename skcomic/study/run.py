@@ -86,8 +86,8 @@ def run_study(
         folder that is deleted afterwards. An image is decoded once per size in any case.
     checkpoint_dir : str, path-like or None, default=None
         Folder that keeps the fits as they end. A study that was killed, started again with the
-        same folder, ends as it would have ended, in less time; see `ConvNetClassifier`. Classifiers
-        of your own are known by their class and parameters, not by their code.
+        same folder, ends as it would have ended, in less time; see `ConvNetClassifier`. Your own
+        classifiers are known by their class and parameters, not by their code.
     max_seconds_per_fit : float, default=None
         A contender whose training takes longer fails: it is not chosen, and `failure` has the
         reason. A net is stopped when the time is over, others end first.
