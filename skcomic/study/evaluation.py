@@ -56,7 +56,7 @@ class TimedFit:
         """
         cpu, wall = time.process_time(), time.perf_counter()
         self.classifier.fit(rows, labels)
-        if isinstance(self.classifier, Pipeline) and self.classifier is not self.contender[-1]:
+        if self.vectorizer is not None and len(self.contender) > 2:
             self.contender.steps[1:] = self.classifier.steps  # others, if it has a `memory`
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         # A fit that was restored from a folder of kept fits has taken longer than here.

@@ -16,7 +16,7 @@ from path_estimators import FailingClassifier, FatalClassifier, NameClassifier, 
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -230,6 +230,13 @@ def test_costs_are_of_the_whole_fit_and_of_no_waiting(faces: pd.DataFrame) -> No
     assert measured["batch_ms"] * 24 < 100
     assert np.isnan(measured["multiply_adds"])
     assert contender.predict(faces.path).shape == (48,)
+
+
+def test_a_pipeline_from_paths_keeps_its_steps(faces: pd.DataFrame) -> None:
+    contender = make_pipeline(FunctionTransformer(), NameClassifier())
+    measured = evaluate(TimedFit(contender), faces[::2], faces[1::2], "comics")
+    assert measured["validation_f_score"] == 1
+    assert [name for name, _ in contender.steps] == ["functiontransformer", "nameclassifier"]
 
 
 def test_contenders_in_threads_are_not_timed_with_each_other(faces: pd.DataFrame) -> None:
