@@ -11,7 +11,9 @@ _PROCESS_BYTES = 750_000_000
 _COPIES_OF_ROWS = 3
 
 
-def check_memory(n_images: dict[str, int], settings: StudySettings, n_workers: int) -> None:
+def check_memory(
+    n_images: dict[str, int], settings: StudySettings, n_workers: int, n_contenders: int
+) -> None:
     """Make sure that the fits of a study fit into memory.
 
     Parameters
@@ -22,6 +24,8 @@ def check_memory(n_images: dict[str, int], settings: StudySettings, n_workers: i
         The settings.
     n_workers : int
         Fits side by side.
+    n_contenders : int
+        Fits in the search.
 
     Raises
     ------
@@ -29,7 +33,7 @@ def check_memory(n_images: dict[str, int], settings: StudySettings, n_workers: i
         If they do not; the message gives the figures.
     """
     n_rows = max(
-        min(n_workers, settings.n_candidates) * n_images["search"],
+        min(n_workers, n_contenders) * n_images["search"],
         min(n_workers, len(settings.sizes)) * n_images["train"],
         n_images["train"] + n_images["validation"],
     )

@@ -90,8 +90,15 @@ def plan_study(catalogue: pd.DataFrame, given: dict[str, Any], n_jobs: int | Non
         search_fraction=settings.search_fraction or (1 if begins_with_few else 0.5),
     )
     parts = assign_parts(catalogue, settings)
-    n_workers = _count_workers(parts, settings, own, n_jobs)
-    check_memory({name: len(part) for name, part in parts.items()}, settings, n_workers)
+    n_contenders = len(own) if own is not None else _count_contenders(settings)
+    expected = math.inf  # what the user's own contenders take is not known
+    if own is None:
+        expected = _expected_seconds(parts, settings)
+    n_workers = min(effective_n_jobs(n_jobs), max(n_contenders, len(settings.sizes)))
+    if expected <= n_workers * _SECONDS_PER_WORKER:
+        n_workers = 1
+    n_images = {name: len(part) for name, part in parts.items()}
+    check_memory(n_images, settings, n_workers, n_contenders)
     return Plan(settings, own, n_workers)
 
 
@@ -124,18 +131,16 @@ def _choose_search(n_images: int, settings: StudySettings) -> Any:
     return "halving" if is_large and settings.contenders != "report" else "random"
 
 
-def _count_workers(
-    parts: Bunch, settings: StudySettings, own: Mapping[str, Any] | None, n_jobs: int | None
-) -> int:
-    n_contenders = len(own) if own is not None else settings.n_candidates
-    seconds = math.inf  # what the user's own contenders take is not known
-    if own is None:
-        n_nets, epochs = settings.n_candidates, settings.n_candidates * settings.epochs
-        if settings.contenders == "all":
-            n_contenders += _N_SMALL + _N_CLASSIC
-            n_nets, epochs = n_nets + _N_SMALL, epochs + _N_SMALL * _SMALL_EPOCHS
-        pixels = epochs * len(parts.search) * max(settings.sizes) ** 2
-        later = settings.final_epochs * len(parts.train) * sum(s**2 for s in settings.sizes)
-        seconds = (pixels + later) * _SECONDS_PER_PIXEL + n_nets * _SECONDS_PER_NET
-    n_workers = min(effective_n_jobs(n_jobs), max(n_contenders, len(settings.sizes)))
-    return n_workers if seconds > n_workers * _SECONDS_PER_WORKER else 1
+def _count_contenders(settings: StudySettings) -> int:
+    others = _N_SMALL + _N_CLASSIC if settings.contenders == "all" else 0
+    return settings.n_candidates + others
+
+
+def _expected_seconds(parts: Bunch, settings: StudySettings) -> float:
+    """Estimate how long the nets train on one thread."""
+    n_nets, epochs = settings.n_candidates, settings.n_candidates * settings.epochs
+    if settings.contenders == "all":
+        n_nets, epochs = n_nets + _N_SMALL, epochs + _N_SMALL * _SMALL_EPOCHS
+    pixels = epochs * len(parts.search) * max(settings.sizes) ** 2
+    later = settings.final_epochs * len(parts.train) * sum(s**2 for s in settings.sizes)
+    return (pixels + later) * _SECONDS_PER_PIXEL + n_nets * _SECONDS_PER_NET

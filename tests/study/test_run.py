@@ -14,7 +14,14 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 import skcomic.study.memory
 import skcomic.study.plan
 import skcomic.study.run
-from skcomic import ImageReadError, Study, StudyProgress, load_catalogue, run_study
+from skcomic import (
+    ImageReadError,
+    Study,
+    StudyProgress,
+    StudySettings,
+    load_catalogue,
+    run_study,
+)
 from skcomic.study.stages import compute_saving
 
 RECORD = {
@@ -280,6 +287,15 @@ def test_too_little_memory_is_refused_with_the_figure(
         MemoryError, match=r"about 2\.3 GB of memory .* only 1\.0 GB are available"
     ):
         run_study(faces, **SMALL | {"final_epochs": 100000}, n_jobs=2)
+
+
+def test_memory_is_that_of_all_contenders_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skcomic.study.memory, "available_memory", lambda: 10**9)
+    n_images = {"search": 100_000, "train": 0, "validation": 0, "test": 0}
+    settings = StudySettings(sizes=(64,), n_candidates=2)
+    for n_contenders, gigabytes in ((2, "16.6"), (16, "46.1")):
+        with pytest.raises(MemoryError, match=f"needs about {gigabytes} GB"):
+            skcomic.study.memory.check_memory(n_images, settings, 8, n_contenders)
 
 
 def test_bad_images_are_listed(faces: pd.DataFrame, tmp_path) -> None:
