@@ -135,7 +135,7 @@ class SmallNetClassifier(NetClassifier):
     1.0
     """
 
-    # Metrics would take a seventh of the time of a fit.
+    # Metrics would take a tenth of the time of a fit.
     _metrics: ClassVar[tuple[str, ...]] = ()
     _topology_parameters: ClassVar[tuple[str, ...]] = (
         "patch_size", "first_pool", "n_conv", "filters", "image_shape", "precision",
