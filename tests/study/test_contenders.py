@@ -398,3 +398,12 @@ def test_halving_by_itself_begins_with_more_than_2000_images(faces: pd.DataFrame
     assert kind(2002) == "halving"
     assert kind(2002, search="random") == "random"
     assert kind(100, search="halving", contenders="report") == "halving"
+
+
+def test_the_plan_counts_the_families_as_they_are() -> None:
+    from skcomic.study import plan
+
+    small = make_contenders(64, families=["small"])
+    assert len(small) == plan._N_SMALL
+    assert {net["classify"].epochs for net in small.values()} == {plan._SMALL_EPOCHS}
+    assert len(make_contenders(64, families=["classic"])) == plan._N_CLASSIC
