@@ -33,7 +33,7 @@ def find(root: Path, *, jobs: int, size: int, **settings: Any) -> dict[str, Any]
         )  # fmt: skip
     except Found as found:
         (study,) = found.args
-    frame = study.candidates[study.candidates.failure.isna()]
+    frame = study.candidates[study.candidates.validation_f_score.notna()]
     frame = frame[frame.images == frame.images.max()]  # trained in full
     columns = ["net", "images", "validation_f_score", "cpu_seconds"]
     records = frame[columns].rename(columns={"validation_f_score": "f_score"}).to_dict("records")

@@ -56,6 +56,7 @@ def _print_candidates(
     console: Console, title: str, frame: "pd.DataFrame", chosen: str | int | None
 ) -> None:
     notes: list[str] = []
+    excluded: dict[str, list[str]] = {}
     columns = ("size", "train F", "validation F", "CPU s", "predict ms", "model kB")
     table = _table(title, "contender", *columns)
     for net in frame.to_dict(orient="records"):
@@ -66,21 +67,26 @@ def _print_candidates(
             continue
         is_excluded = isinstance(net["excluded"], str)
         if is_excluded and net["images"] == frame.images.max():  # what was dropped is in the file
-            notes.append(f"{name} is excluded: {net['excluded']}")
+            excluded.setdefault(net["excluded"], []).append(name)
         is_chosen = chosen in (net["net"], net["size"])
         table.add_row(
             net["net"],
             str(net["size"]),
-            f"{net['train_f_score']:.4f}",
-            f"{net['validation_f_score']:.4f}",
-            f"{net['cpu_seconds']:.2f}",
-            f"{net['predict_ms']:.2f}",
-            "" if pd.isna(net["model_bytes"]) else f"{net['model_bytes'] / 1000:.0f}",
+            *(_number(net[score], ".4f") for score in ("train_f_score", "validation_f_score")),
+            *(_number(net[cost], ".2f") for cost in ("cpu_seconds", "predict_ms")),
+            _number(net["model_bytes"], ".0f", thousands=True),
             style="bold green" if is_chosen else "dim" if is_excluded else None,
         )
     console.print(table)
+    notes += [f"Excluded: {', '.join(names)}: {reason}" for reason, names in excluded.items()]
     for note in notes:
         console.print(note)
+
+
+def _number(value: float, form: str, *, thousands: bool = False) -> str:
+    if pd.isna(value):
+        return ""
+    return format(value / 1000 if thousands else value, form)
 
 
 def _table(title: str, first: str, *others: str) -> Table:

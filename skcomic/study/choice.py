@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from skcomic.selection.costs import Cost
 from skcomic.selection.scoring import select_parsimonious
 from skcomic.study.settings import StudySettings
 
@@ -17,6 +18,9 @@ class _Limit(NamedTuple):
     bytes_or_seconds: float
     text: str
 
+
+# Of these, what takes less work to train has less.
+_TRAINING_COSTS: tuple[Cost, ...] = ("cpu_seconds", "wall_seconds", "multiply_adds")
 
 _LIMITS = (
     _Limit("max_predict_ms", "predict_ms", 1, "a prediction takes {:.3g} ms"),
@@ -45,24 +49,62 @@ def exclude_over_limit(table: pd.DataFrame, settings: StudySettings) -> pd.DataF
     ValueError
         If all contenders are over a limit; the message has the lowest of their costs.
     """
-    excluded: pd.Series[Any] = pd.Series(np.nan, index=table.index, dtype=object)
     for limit in _LIMITS:
-        highest = getattr(settings, limit.setting)
-        if highest is None:
-            continue
-        costs = table[limit.column].astype(float) / limit.bytes_or_seconds
-        for row in costs.index[(excluded.isna() & table.failure.isna()) & ~(costs <= highest)]:
-            what = limit.text.format(costs[row])
-            if np.isnan(costs[row]):
-                what = f"its {limit.column} is not known"
-            excluded[row] = f"{what}, at most {highest:g} is allowed ({limit.setting})"
-        if not (excluded.isna() & table.failure.isna()).any():
+        table = _exclude_over(table, limit, settings)
+        if not _may_be_chosen(table).any():
+            costs = table[limit.column].astype(float) / limit.bytes_or_seconds
             raise ValueError(
-                f"no contender is within {limit.setting}={highest:g}"
+                f"no contender is within {limit.setting}={getattr(settings, limit.setting):g}"
                 + ("" if costs.isna().all() else f": the lowest has {costs.min():.3g}")
                 + "; raise the limit"
             )
-    return table.assign(excluded=excluded)
+    return table
+
+
+def _exclude_over(table: pd.DataFrame, limit: _Limit, settings: StudySettings) -> pd.DataFrame:
+    """Note which contenders cost more than one limit, where the user gives it."""
+    highest = getattr(settings, limit.setting)
+    if highest is None:
+        return table
+    costs = table[limit.column].astype(float) / limit.bytes_or_seconds
+    reasons = {}
+    for row in costs.index[~(costs <= highest)]:
+        what = limit.text.format(costs[row])
+        if np.isnan(costs[row]):
+            what = f"its {limit.column} is not known"
+        reasons[row] = f"{what}, at most {highest:g} is allowed ({limit.setting})"
+    return _exclude(table, reasons)
+
+
+def find_sufficient(table: pd.DataFrame, settings: StudySettings) -> str | None:
+    """Find a contender that is so good that nothing of a higher cost can be chosen.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `Comparison`, of contenders that take less work than those that are left.
+    settings : StudySettings
+        Cost, tolerance and limits are of use here.
+
+    Returns
+    -------
+    reason : str or None
+        Why none of those that are left need be trained. None if some may be chosen, or where the
+        cost is none of training.
+    """
+    if settings.cost not in _TRAINING_COSTS or table.failure.notna().all():
+        return None
+    for limit in _LIMITS:
+        table = _exclude_over(table, limit, settings)
+    scores = _f_scores(table)
+    best = int(np.argmax(scores))
+    # No F-score is higher than 1.
+    if scores[best] < 1 - settings.tolerance or np.isnan(table[settings.cost].iloc[best]):
+        return None
+    return (
+        f"not trained: {table.net.iloc[best]} takes less work and has a validation F-score of "
+        f"{scores[best]:.3f}, so that none can be better by more than {settings.tolerance:g}"
+    )
 
 
 def choose(table: pd.DataFrame, settings: StudySettings) -> int:
@@ -152,10 +194,15 @@ def drop_surpassed(table: pd.DataFrame, cost: str, n_rounds: int) -> pd.DataFram
 def _exclude(table: pd.DataFrame, reasons: dict[Any, str]) -> pd.DataFrame:
     """Add reasons to those contenders that may still be chosen."""
     excluded = table.excluded.astype(object)
+    may_be_chosen = _may_be_chosen(table)
     for row, reason in reasons.items():
-        if pd.isna(table.failure[row]) and pd.isna(excluded[row]):
+        if may_be_chosen[row]:
             excluded[row] = reason
     return table.assign(excluded=excluded)
+
+
+def _may_be_chosen(table: pd.DataFrame) -> "pd.Series[bool]":
+    return table.failure.isna() & table.excluded.isna()
 
 
 def _f_scores(table: pd.DataFrame) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Contenders trained on the same images, side by side: one row of a table for each."""
 
+import math
 import pickle
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
@@ -31,6 +32,9 @@ _COUNTS = (
 )  # fmt: skip
 
 
+# Contenders of up to so many times the least work of a group are trained side by side.
+_SIMILAR_WORK = 2
+
 # CPU time is that of a process: tasks that run in threads must not be timed with each other.
 _alone_in_process = threading.Lock()
 
@@ -41,10 +45,10 @@ class Comparison(NamedTuple):
     Parameters
     ----------
     contenders : list of (str, estimator)
-        Those with the most work first.
+        Those with the most work first; if `compare` is to find a sufficient one, in groups.
     table : DataFrame
-        A row for each, in this order: its description, what `evaluate` measures, and `failure`,
-        the reason why it has no measures.
+        A row for each, in this order: its description, what `evaluate` measures, and the reason
+        why it has no measures: `failure`, or, if it was not trained, `excluded`.
     """
 
     contenders: list[Contender]
@@ -83,6 +87,7 @@ def compare(
     validation: pd.DataFrame,
     positive: Hashable | None,
     run: Run,
+    find_sufficient: Callable[[pd.DataFrame], str | None] | None = None,
 ) -> Comparison:
     """Train and measure each contender.
 
@@ -96,6 +101,9 @@ def compare(
         As for `score_labels`.
     run : Run
         How fits are made.
+    find_sufficient : callable, default=None
+        Those of the least work are then trained first. Given the table of what was trained, it
+        says why nothing of more work need be, or gives None.
 
     Returns
     -------
@@ -108,23 +116,51 @@ def compare(
         If all of them fail.
     """
     # None that takes long starts last, when the other workers have nothing left to do.
-    ordered = sorted(contenders, key=lambda each: expected_work(each[1]), reverse=True)
+    works = sorted(
+        ((expected_work(each[1]), each) for each in contenders), key=_work, reverse=True
+    )
+    groups = [works] if find_sufficient is None else _group_by_work(works)
 
-    def evaluate_all() -> list[dict[str, Any]]:
-        fits = [run.prepare(clone(estimator)) for _, estimator in ordered]
+    def evaluate_all(group: list[Contender]) -> list[dict[str, Any]]:
+        fits = [run.prepare(clone(estimator)) for _, estimator in group]
         return Parallel(n_jobs=run.n_jobs, pre_dispatch="2*n_jobs")(
             delayed(_try_evaluate)(fit, train, validation, positive, run.checkpoint_dir)
             for fit in fits
         )
 
-    with supervised_workers(run.n_jobs):
-        measured = retry_on_worker_death(evaluate_all)()
-    described = [describe_contender(each, len(train)) for each in ordered]
-    table = pd.DataFrame([a | b for a, b in zip(described, measured, strict=True)])
+    rows: list[dict[str, Any]] = []
+    for group in groups:
+        ordered = [each for _, each in group]
+        reason = None
+        if rows and find_sufficient and group[0][0] < math.inf:
+            reason = find_sufficient(pd.DataFrame(rows))
+        if reason is None:
+            with supervised_workers(run.n_jobs):
+                measured = retry_on_worker_death(evaluate_all)(ordered)
+        else:
+            measured = [{"failure": np.nan, "excluded": reason}] * len(ordered)
+        described = [describe_contender(each, len(train)) for each in ordered]
+        rows += [{"excluded": np.nan, **a, **b} for a, b in zip(described, measured, strict=True)]
+    table = pd.DataFrame(rows)
     if table.failure.notna().all():
         raise ValueError(f"every fit failed: {table.failure.iloc[0]}")
     whole = {name: "Int64" if table[name].isna().any() else "int64" for name in _COUNTS}
-    return Comparison(ordered, table.astype(whole))
+    compared = [each for group in groups for _, each in group]
+    return Comparison(compared, table.astype({"excluded": object, **whole}))
+
+
+def _group_by_work(works: list[tuple[float, Contender]]) -> list[list[tuple[float, Contender]]]:
+    """Divide contenders into groups of similar work, those of the least work first."""
+    groups: list[list[tuple[float, Contender]]] = []
+    for work, contender in reversed(works):
+        if not groups or work > _SIMILAR_WORK * groups[-1][-1][0]:
+            groups.append([])
+        groups[-1].insert(0, (work, contender))
+    return groups
+
+
+def _work(pair: tuple[float, Contender]) -> float:
+    return pair[0]
 
 
 def _try_evaluate(

@@ -193,6 +193,12 @@ class Study:
         report = frame[frame.first_units.notna() & frame.failure.isna()]
         if report.empty:
             return None
+        report = report[report.validation_f_score.notna()]
+        if report.empty:
+            return (
+                f"None of the report's nets was trained: {self.chosen_net} takes less work, and "
+                f"none can be better by more than {self.settings.tolerance:g}."
+            )
         best = report.sort_values(["images", "validation_f_score"]).iloc[-1]
         if best.net == self.chosen_net:
             return (

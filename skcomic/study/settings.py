@@ -137,8 +137,10 @@ class StudySettings:
     search : {"auto", "random", "halving"}, default="auto"
         "random" trains every contender in full. "halving" does so with the better ones only:
         of `contenders` "report", all are trained for a ninth of the epochs (see
-        `BalancedHalvingSearchCV`); of others, on a ninth of the images, then a third. "auto" is
-        "halving" for more than 2,000 images, except of "report".
+        `BalancedHalvingSearchCV`); of others, on a ninth of the images, then a third (if that is
+        100 or more), those of the least work first, and those of more not at all once none of
+        them can be better by more than `tolerance`. "auto" is "halving" for more than 2,000
+        images, except of "report".
     on_bad : {"raise", "quarantine"}, default="raise"
         "quarantine" leaves out the images that cannot be read, and lists them in the study. The
         other images of their pairs stay.

@@ -1,6 +1,7 @@
 """The stages of a study after the split: each is a function of what it gets to what it gives."""
 
 from collections.abc import Hashable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,13 @@ from skcomic.selection.costs import Cost
 from skcomic.selection.rounds import halving_rounds
 from skcomic.selection.scoring import score_labels
 from skcomic.study.baselines import train_and_score
-from skcomic.study.choice import choose, drop_all_but_best, drop_surpassed, exclude_over_limit
+from skcomic.study.choice import (
+    choose,
+    drop_all_but_best,
+    drop_surpassed,
+    exclude_over_limit,
+    find_sufficient,
+)
 from skcomic.study.comparison import Run, compare
 from skcomic.study.contenders import (
     Contender,
@@ -27,8 +34,10 @@ from skcomic.study.contenders import (
 )
 from skcomic.study.settings import StudySettings
 
-# Of the training images, in the rounds of a search by halving.
+# Of the training images, in the rounds of a search by halving; a round of fewer images would say
+# nothing.
 _SHARES = (1 / 9, 1 / 3, 1)
+_MIN_ROUND_IMAGES = 100
 
 
 class Choice(NamedTuple):
@@ -75,7 +84,9 @@ def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, r
     By halving, all contenders are trained a little, and some of them more: the best of the
     report's nets for more epochs, if there are no others; else, on more images, all but those
     that another one of their kind surpasses for half the cost. Nets and classifiers without a
-    network are of two kinds: on few images, nets are behind what they are ahead of on many.
+    network are of two kinds: on few images, nets are behind what they are ahead of on many. Those
+    of the least work are trained first, and the others not at all once none of them can be better
+    by more than the tolerance.
 
     Parameters
     ----------
@@ -98,6 +109,9 @@ def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, r
     ValueError
         If all contenders of a round fail, or cost more than is allowed.
     """
+    stop_early = None
+    if settings.search == "halving" and settings.contenders != "report":
+        stop_early = partial(find_sufficient, settings=settings)
     tables: list[pd.DataFrame] = []
     for number, plan in enumerate(_rounds(len(contenders), parts, settings)):
         if tables and plan.n_kept is not None:
@@ -110,7 +124,7 @@ def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, r
         if plan.epochs is not None:
             contenders = [(name, _with_epochs(net, plan.epochs)) for name, net in contenders]
         contenders, table = compare(
-            contenders, plan.train, parts.validation, settings.positive, run
+            contenders, plan.train, parts.validation, settings.positive, run, stop_early
         )
         tables.append(exclude_over_limit(table, settings))
     chosen = choose(tables[-1], settings)
@@ -129,7 +143,10 @@ def _rounds(n_contenders: int, parts: Bunch, settings: StudySettings) -> Iterato
         first_round = assign_groups(parts.search, np.diff(_SHARES, prepend=0).tolist(), random)
         for number in range(len(_SHARES)):
             train = parts.search[first_round <= number]
-            if set(train.label) == set(parts.search.label):  # else there are too few to begin with
+            is_last = number == len(_SHARES) - 1
+            if is_last or (
+                len(train) >= _MIN_ROUND_IMAGES and set(train.label) == set(parts.search.label)
+            ):
                 yield Round(train)
 
 

@@ -21,7 +21,13 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skcomic import ImageVectorizer, Study, load, make_contenders, run_study
-from skcomic.study.choice import choose, drop_all_but_best, drop_surpassed, exclude_over_limit
+from skcomic.study.choice import (
+    choose,
+    drop_all_but_best,
+    drop_surpassed,
+    exclude_over_limit,
+    find_sufficient,
+)
 from skcomic.study.comparison import Run, compare
 from skcomic.study.evaluation import TimedFit, evaluate, measure_predictions
 from skcomic.study.page import write_study
@@ -280,6 +286,7 @@ TABLE = pd.DataFrame(
         "multiply_adds": [8, np.nan, np.nan, np.nan, np.nan],
         "parameters": [10, np.nan, np.nan, 3, np.nan],
         "failure": [np.nan] * 4 + ["killed"],
+        "excluded": [np.nan] * 5,
     }
 )
 
@@ -359,8 +366,9 @@ def test_only_what_another_of_its_kind_surpasses_for_half_the_cost_is_dropped() 
 
 
 def test_a_search_by_halving_trains_the_better_ones_on_more_images(
-    faces: pd.DataFrame, tmp_path: Path
+    faces: pd.DataFrame, tmp_path: Path, monkeypatch
 ) -> None:
+    monkeypatch.setattr("skcomic.study.stages._MIN_ROUND_IMAGES", 1)
     log = tmp_path / "log"
     contenders = make_contenders(16, families=["classic"], random_state=0)
     contenders |= {"names": NameClassifier(str(log))}
@@ -384,6 +392,62 @@ def test_a_search_by_halving_trains_the_better_ones_on_more_images(
     names = study.name_candidates()
     assert names[0] == f"{frame.net[0]} ({n_images[0]} images)"
     assert names.iloc[-1] == frame.net.iloc[-1]
+
+
+def test_few_images_are_not_divided_among_rounds(faces: pd.DataFrame) -> None:
+    contenders = make_contenders(16, families=["classic"], random_state=0)
+    study = run_study(faces, contenders=contenders, search="halving", **QUICK)
+    assert set(study.candidates["images"]) == {study.split["search"]}
+    assert len(study.candidates) == len(contenders)
+
+
+def test_what_no_score_can_put_ahead_is_not_trained() -> None:
+    def reason(table: pd.DataFrame = TABLE, **settings) -> str | None:
+        return find_sufficient(table, StudySettings(**settings))
+
+    assert reason() is None
+    assert reason(tolerance=0.04) is None
+    assert reason(tolerance=0.05) == (
+        "not trained: best takes less work and has a validation F-score of 0.950, so that none "
+        "can be better by more than 0.05"
+    )
+    assert "good takes less" in reason(tolerance=0.06, max_fit_seconds=6)
+    assert reason(tolerance=0.05, max_fit_seconds=6) is None
+    assert reason(tolerance=0.05, cost="predict_ms") is None  # what trains longer may predict fast
+    assert reason(TABLE[4:], tolerance=0.5) is None  # all have failed
+    assert reason(TABLE[1:], tolerance=0.5, cost="multiply_adds") is None  # not counted
+
+
+def test_nets_are_not_trained_where_linear_models_suffice(
+    faces: pd.DataFrame, tmp_path: Path, capsys
+) -> None:
+    from rich.console import Console
+
+    from skcomic.cli.study_tables import print_result
+
+    study = run_study(faces, search="halving", tolerance=0.5, **QUICK)
+    frame = study.candidates
+    assert len(frame) == 2 + len(make_contenders(16, families=["small", "classic"]))
+    assert frame.failure.isna().all()
+    is_net = frame.epochs.notna()
+    assert is_net.tolist() == sorted(is_net)  # the least work first
+    assert frame.validation_f_score.isna().equals(is_net)
+    assert frame.excluded.notna().equals(is_net)
+    assert frame.excluded.dropna().str.startswith("not trained: ").all()
+    assert study.chosen_net in set(frame.net[~is_net])
+    assert study.compare_with_report() == (
+        f"None of the report's nets was trained: {study.chosen_net} takes less work, and none can "
+        "be better by more than 0.5."
+    )
+    (tmp_path / "figures").mkdir()
+    assert write_study(study, tmp_path) == []
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("not trained: ") == is_net.sum()
+    assert "nan" not in re.sub(r"data:[^\"]*", "", page)
+    print_result(Console(width=120), study)
+    printed = capsys.readouterr().out
+    assert printed.count("not trained: ") == 1
+    assert "nan" not in printed
 
 
 def test_halving_by_itself_begins_with_more_than_2000_images(faces: pd.DataFrame) -> None:
