@@ -18,6 +18,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "catalogue.loading": ["load_catalogue"],
         "catalogue.splitting": ["split_catalogue"],
         "displays.time_score": ["TimeScoreDisplay"],
+        "evidence.comparisons": ["PairedComparison", "compare_paired"],
+        "evidence.intervals": ["ScoreInterval", "score_interval"],
         "features.hog": ["HogVectorizer"],
         "features.mirroring": ["MirroredClassifier"],
         "features.patches": ["PatchVectorizer"],

@@ -16,8 +16,8 @@ ALLOWED = {
     "RT02",  # a name for a single return value, which scikit-learn gives too
 }
 ALLOWED_FOR_METHODS = {"EX01"}  # the example is in the docstring of their class
-# The example is in the docstring of run_study.
-WITHOUT_EXAMPLE = {"Study", "StudyProgress", "StudySettings"}
+# The example is in the docstring of the function that gives them.
+WITHOUT_EXAMPLE = {"PairedComparison", "ScoreInterval", "Study", "StudyProgress", "StudySettings"}
 
 # Methods as well, if skcomic itself defines them.
 PUBLIC_NAMES = [
@@ -55,12 +55,15 @@ PUBLIC_NAMES = [
     "MirroredClassifier.predict",
     "MirroredClassifier.set_params",
     "ModelFileError",
+    "PairedComparison",
+    "PairedComparison.describe",
     "PatchVectorizer",
     "PatchVectorizer.fit",
     "PatchVectorizer.get_feature_names_out",
     "PatchVectorizer.set_params",
     "PatchVectorizer.transform",
     "Prediction",
+    "ScoreInterval",
     "SmallNetClassifier",
     "SmallNetClassifier.fit",
     "SmallNetClassifier.net_name",
@@ -89,6 +92,7 @@ PUBLIC_NAMES = [
     "cache_info",
     "check_catalogue",
     "clear_cache",
+    "compare_paired",
     "count_multiply_adds",
     "datasets",
     "datasets.fetch_comic_faces",
@@ -105,6 +109,7 @@ PUBLIC_NAMES = [
     "render_card",
     "run_study",
     "save",
+    "score_interval",
     "select_parsimonious",
     "split_catalogue",
     "start_workers",

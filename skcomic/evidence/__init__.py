@@ -1,0 +1,4 @@
+"""Predictions -> numbers with their uncertainty: intervals, comparisons.
+
+Labels and probabilities come in; no images, no figures.
+"""
