@@ -12,7 +12,11 @@ _CHUNK = 10_000_000
 
 
 def bca_limits(
-    score: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, level: float, random: Any
+    score: Callable[[np.ndarray], np.ndarray],
+    counts: np.ndarray,
+    level: float,
+    random: Any,
+    n_resamples: int = N_RESAMPLES,
 ) -> tuple[float, float]:
     """Compute a bias-corrected and accelerated bootstrap interval (Efron, 1987).
 
@@ -29,6 +33,8 @@ def bca_limits(
         Such as 0.95.
     random : numpy.random.Generator
         Draws the resamples.
+    n_resamples : int, default=9999
+        How many. Those without a score, NaN, do not count.
 
     Returns
     -------
@@ -39,10 +45,11 @@ def bca_limits(
     size = max(1, _CHUNK // len(counts))
     resampled = np.concatenate(
         [
-            score(random.multinomial(n_groups, counts / n_groups, min(size, N_RESAMPLES - start)))
-            for start in range(0, N_RESAMPLES, size)
+            score(random.multinomial(n_groups, counts / n_groups, min(size, n_resamples - start)))
+            for start in range(0, n_resamples, size)
         ]
     )
+    resampled = resampled[~np.isnan(resampled)]
     estimate = score(counts[np.newaxis])[0]
     left_out = np.concatenate(
         [
@@ -50,13 +57,14 @@ def bca_limits(
             for start in range(0, len(counts), size)
         ]
     )
+    counts, left_out = counts[~np.isnan(left_out)], left_out[~np.isnan(left_out)]
     deviation = np.average(left_out, weights=counts) - left_out
     squares = np.sum(counts * deviation**2)
     if squares == 0 or np.ptp(resampled) == 0:
         return float(resampled.min()), float(resampled.max())
     acceleration = np.sum(counts * deviation**3) / (6 * squares**1.5)
     below = np.mean(resampled < estimate) + np.mean(resampled <= estimate)
-    bias = norm.ppf(np.clip(below / 2, 1 / N_RESAMPLES, 1 - 1 / N_RESAMPLES))
+    bias = norm.ppf(np.clip(below / 2, 1 / n_resamples, 1 - 1 / n_resamples))
     z = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
     low, high = np.quantile(resampled, norm.cdf(bias + z / (1 - acceleration * z)))
     return float(low), float(high)

@@ -7,7 +7,21 @@ import numpy as np
 from scipy.stats import norm
 
 from skcomic.evidence.bootstrap import bca_limits, find_kinds
-from skcomic.evidence.label_scores import GroupedScore, LabelScore, group_score
+from skcomic.evidence.label_scores import LABEL_SCORES, GroupedScore, LabelScore, group_score
+from skcomic.evidence.probability_scores import (
+    PROBABILITY_SCORES,
+    RANKING_SCORES,
+    ProbabilityScore,
+    ScoredProbabilities,
+    score_probabilities,
+)
+
+Score = LabelScore | ProbabilityScore
+#: Those of labels and those of probabilities.
+SCORES: tuple[Score, ...] = (*LABEL_SCORES, *PROBABILITY_SCORES)
+
+# Each resample of probabilities takes all images.
+_PROBABILITY_RESAMPLES = 1999
 
 
 class ScoreInterval(NamedTuple):
@@ -41,8 +55,9 @@ def score_interval(
     y_pred: Any,
     groups: Any = None,
     *,
-    score: LabelScore = "f_score",
+    score: Score = "f_score",
     positive: Hashable | None = None,
+    classes: Any = None,
     level: float = 0.95,
     random_state: Any = None,
 ) -> ScoreInterval:
@@ -50,19 +65,27 @@ def score_interval(
 
     Parameters
     ----------
-    y_true, y_pred : array-like of shape (n_images,)
-        The true labels, and those that a classifier gave.
+    y_true : array-like of shape (n_images,)
+        The true labels.
+    y_pred : array-like of shape (n_images,) or (n_images, n_classes)
+        The labels that a classifier gave; for a score of probabilities those of all classes, or
+        of the positive one.
     groups : array-like of shape (n_images,), default=None
         Images of one group may err together, such as the two of a pair; groups are independent.
         None: each image is a group.
-    score : {"f_score", "precision", "recall", "accuracy"}, default="f_score"
-        The score.
+    score : str, default="f_score"
+        Of labels: "f_score", "precision", "recall" or "accuracy". Of probabilities: "roc_auc",
+        "average_precision", "brier_score" (the sum over classes if there are more than two) or
+        "log_loss".
     positive : label, default=None
         The class that it is of. None: the second of two classes; the macro average of more.
+    classes : array-like of shape (n_classes,), default=None
+        The labels of the columns of probabilities. None: those of `y_true`, sorted.
     level : float, default=0.95
         How often the interval is to hold the true score, if images were drawn again and again.
     random_state : int, Generator or None, default=None
-        Decides the resamples of a macro average; nothing else is drawn.
+        Decides the resamples of macro averages and of scores of probabilities; for other scores
+        nothing is drawn.
 
     Returns
     -------
@@ -72,8 +95,8 @@ def score_interval(
     Raises
     ------
     ValueError
-        If lengths differ, there are no images, there is no such score or class, or `level` is
-        not between 0 and 1.
+        If lengths differ, there are no images, there is no such score or class, the classes are
+        not those of the columns, or `level` is not between 0 and 1.
 
     See Also
     --------
@@ -87,9 +110,10 @@ def score_interval(
     vary more than independent images would (Rao & Scott, "A Simple Method for the Analysis of
     Clustered Binary Data", 1992). It is of use with few images and with none that are wrong, where
     the bootstrap gives no width: 95 % intervals hold the true F-score of 0.8 and 0.98 in 94 to
-    98 % of simulated tests of 60 and 600 images (``benchmarks/coverage.py``). Macro averages are
-    resampled by group, with bias correction and acceleration (BCa); where all images are right,
-    they have the limits of accuracy.
+    98 % of simulated tests of 60 and 600 images (``benchmarks/coverage.py``). Macro averages and
+    scores of probabilities are resampled by group, with bias correction and acceleration (BCa).
+    Where that gives no width, since all images are right or in the right order, the limits are
+    those of a share: of accuracy, or of as many images as the smallest class has.
 
     Examples
     --------
@@ -101,6 +125,12 @@ def score_interval(
     """
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level!r}")
+    if score not in SCORES:
+        raise ValueError(f"score must be one of {SCORES}, not {score!r}")
+    random = np.random.default_rng(random_state)
+    if score in PROBABILITY_SCORES:
+        scored = score_probabilities(y_true, y_pred, groups, score, positive, classes)
+        return _probability_interval(scored, level, random)
     grouped = group_score(y_true, y_pred, groups, score, positive)
     if grouped.numerators.shape[1] == 1:
         low, high = _share_limits(grouped, level)
@@ -112,10 +142,19 @@ def score_interval(
         kinds = grouped._replace(
             numerators=grouped.numerators[first], denominators=grouped.denominators[first]
         )
-        low, high = bca_limits(kinds.value, counts, level, np.random.default_rng(random_state))
+        low, high = bca_limits(kinds.value, counts, level, random)
     n_images = int(grouped.n_images.sum())
     value = float(grouped.value())
     return ScoreInterval(value, low, high, level, n_images, len(grouped.n_images))
+
+
+def _probability_interval(scored: ScoredProbabilities, level: float, random: Any) -> ScoreInterval:
+    counts = np.ones(scored.groups.max() + 1, dtype=int)
+    value = float(scored.value(counts[np.newaxis])[0])
+    low, high = bca_limits(scored.value, counts, level, random, _PROBABILITY_RESAMPLES)
+    if low == high and scored.score in RANKING_SCORES:
+        low, high = _wilson(value, scored.is_class.sum(axis=0).min(), level)
+    return ScoreInterval(value, low, high, level, len(scored.groups), len(counts))
 
 
 def _share_limits(grouped: GroupedScore, level: float) -> tuple[float, float]:
@@ -123,13 +162,16 @@ def _share_limits(grouped: GroupedScore, level: float) -> tuple[float, float]:
     above, below = grouped.numerators.sum(), grouped.denominators.sum()
     if below == 0:  # nothing of that class: nothing is known
         return 0.0, 1.0
-    effect = design_effect(grouped)
-    share, n = above / below, below / effect
+    limits = _wilson(above / below, below / design_effect(grouped), level)
+    low, high = (grouped.from_ratio(limit) for limit in limits)
+    return float(low), float(high)
+
+
+def _wilson(share: float, n: float, level: float) -> tuple[float, float]:
     z = norm.ppf((1 + level) / 2)
     centre = share + z**2 / (2 * n)
     width = z * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-    limits = np.clip((centre + np.array([-width, width])) / (1 + z**2 / n), 0, 1)
-    low, high = grouped.from_ratio(limits)
+    low, high = np.clip((centre + np.array([-width, width])) / (1 + z**2 / n), 0, 1)
     return float(low), float(high)
 
 

@@ -75,7 +75,7 @@ class GroupedScore(NamedTuple):
 
 
 def group_score(
-    y_true: Any, y_pred: Any, groups: Any, score: LabelScore, positive: Hashable | None
+    y_true: Any, y_pred: Any, groups: Any, score: str, positive: Hashable | None
 ) -> GroupedScore:
     """Count, for each group of images, what a score is made of.
 
@@ -98,13 +98,11 @@ def group_score(
     Raises
     ------
     ValueError
-        If lengths differ, there are no images, there is no such score or no such class.
+        If lengths differ, there are no images, or there is no such class.
     """
-    if score not in LABEL_SCORES:
-        raise ValueError(f"score must be one of {LABEL_SCORES}, not {score!r}")
     y_true, y_pred = column_or_1d(y_true), column_or_1d(y_pred)
-    index = np.arange(len(y_true)) if groups is None else _number(column_or_1d(groups))
-    check_consistent_length(y_true, y_pred, index)
+    check_consistent_length(y_true, y_pred)
+    index = number_groups(groups, len(y_true))
     if not len(y_true):
         raise ValueError("there are no images to score")
     classes = np.union1d(y_true, y_pred)
@@ -127,7 +125,12 @@ def group_score(
     )
 
 
-def _number(groups: np.ndarray) -> np.ndarray:
+def number_groups(groups: Any, n_images: int) -> np.ndarray:
+    """Return the number of the group of each image; each is a group where there are none."""
+    if groups is None:
+        return np.arange(n_images)
+    groups = column_or_1d(groups)
+    check_consistent_length(np.empty(n_images), groups)
     return np.unique(groups, return_inverse=True)[1]
 
 

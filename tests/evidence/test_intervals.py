@@ -3,11 +3,21 @@
 import numpy as np
 import pytest
 from scipy.stats import binomtest, bootstrap
-from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from skcomic import score_interval
 from skcomic.evidence.bootstrap import bca_limits, find_kinds
 from skcomic.evidence.label_scores import LABEL_SCORES, group_score
+from skcomic.evidence.probability_scores import PROBABILITY_SCORES
 
 METRICS = {
     "accuracy": accuracy_score,
@@ -145,3 +155,84 @@ def test_intervals_hold_the_true_f_score(n_pairs: int, true: float) -> None:
 def test_what_cannot_be_scored_is_refused(arguments, options, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         score_interval(*arguments, **options)
+
+
+# Scores of probabilities
+
+
+def draw_probabilities(n_images: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    y_true, _ = draw(n_images, n_classes)
+    random = np.random.default_rng(1)
+    chances = random.random((n_images, n_classes)).round(1) + 0.05  # some of them equal
+    chances += 0.5 * (y_true[:, np.newaxis] == np.unique(y_true))
+    return y_true, chances / chances.sum(axis=1, keepdims=True)
+
+
+def of_class(metric, y_true: np.ndarray, proba: np.ndarray, k: int) -> float:
+    return metric(y_true == np.unique(y_true)[k], proba[:, k])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_scores_of_probabilities_are_those_of_scikit_learn(n_classes: int) -> None:
+    y_true, proba = draw_probabilities(60, n_classes)
+    ks = [1] if n_classes == 2 else range(n_classes)
+    expected = {
+        "roc_auc": np.mean([of_class(roc_auc_score, y_true, proba, k) for k in ks]),
+        "average_precision": np.mean(
+            [of_class(average_precision_score, y_true, proba, k) for k in ks]
+        ),
+        "brier_score": np.sum([of_class(brier_score_loss, y_true, proba, k) for k in ks]),
+        "log_loss": log_loss(y_true, proba),
+    }
+    groups = np.arange(60) // 2
+    for score, value in expected.items():
+        interval = score_interval(y_true, proba, groups, score=score, random_state=0)
+        assert interval.score == pytest.approx(value), score
+        assert interval.low < value < interval.high
+        assert (interval.n_images, interval.n_groups) == (60, 30)
+    if n_classes == 2:
+        one_column = score_interval(y_true, proba[:, 1], groups, score="roc_auc", random_state=0)
+        assert one_column == score_interval(y_true, proba, groups, score="roc_auc", random_state=0)
+
+
+@pytest.mark.parametrize("score", PROBABILITY_SCORES)
+def test_probabilities_have_the_interval_of_scipys_bootstrap(score: str) -> None:
+    y_true, proba = draw_probabilities(80, 2)
+    pairs = np.arange(80).reshape(40, 2)
+    metric = {
+        "roc_auc": roc_auc_score,
+        "average_precision": average_precision_score,
+        "brier_score": brier_score_loss,
+        "log_loss": log_loss,
+    }[score]
+
+    def of_pairs(index: np.ndarray) -> float:
+        images = pairs[index].ravel()
+        return metric(y_true[images] == "b", proba[images, 1])
+
+    expected = bootstrap(
+        (np.arange(40),), of_pairs, n_resamples=1999, vectorized=False,
+        rng=np.random.default_rng(1),
+    ).confidence_interval  # fmt: skip
+    interval = score_interval(y_true, proba, np.arange(80) // 2, score=score, random_state=0)
+    width = expected.high - expected.low
+    assert interval[1:3] == pytest.approx((expected.low, expected.high), abs=0.12 * width)
+
+
+def test_a_perfect_order_is_no_certainty() -> None:
+    y_true = np.tile(["a", "b"], 30)
+    interval = score_interval(y_true, (y_true == "b") * 0.8 + 0.1, score="roc_auc")
+    assert interval[:3] == pytest.approx((1, 0.886, 1), abs=1e-3)
+
+
+def test_probabilities_belong_to_classes() -> None:
+    y_true, proba = draw_probabilities(40, 3)
+    seen = y_true != "c"
+    with pytest.raises(ValueError, match="3 columns of probabilities for the classes"):
+        score_interval(y_true[seen], proba[seen], score="log_loss")
+    interval = score_interval(
+        y_true[seen], proba[seen], score="log_loss", classes=["a", "b", "c"], random_state=0
+    )
+    assert interval.score == pytest.approx(log_loss(y_true[seen], proba[seen], labels=list("abc")))
+    with pytest.raises(ValueError, match=r"no probabilities of the classes \['c'\]"):
+        score_interval(y_true, proba[:, :2], score="log_loss", classes=["a", "b"])
