@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "images.vectorizer": ["ImageVectorizer"],
         "models.archive": ["ModelFileError"],
         "models.card": ["render_card"],
+        "models.evaluation": ["Evaluation", "evaluate"],
         "models.persistence": ["load", "save"],
         "models.prediction": ["Prediction", "predict_files"],
         "nets.convnet": ["ConvNetClassifier"],

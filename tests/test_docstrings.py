@@ -17,7 +17,14 @@ ALLOWED = {
 }
 ALLOWED_FOR_METHODS = {"EX01"}  # the example is in the docstring of their class
 # The example is in the docstring of the function that gives them.
-WITHOUT_EXAMPLE = {"PairedComparison", "ScoreInterval", "Study", "StudyProgress", "StudySettings"}
+WITHOUT_EXAMPLE = {
+    "Evaluation",
+    "PairedComparison",
+    "ScoreInterval",
+    "Study",
+    "StudyProgress",
+    "StudySettings",
+}
 
 # Methods as well, if skcomic itself defines them.
 PUBLIC_NAMES = [
@@ -38,6 +45,9 @@ PUBLIC_NAMES = [
     "ConvNetClassifier.score",
     "ConvNetClassifier.set_params",
     "CostScorer",
+    "Evaluation",
+    "Evaluation.describe_images",
+    "Evaluation.to_dict",
     "Footprint",
     "HogVectorizer",
     "HogVectorizer.fit",
@@ -82,6 +92,7 @@ PUBLIC_NAMES = [
     "Study.to_dict",
     "StudyProgress",
     "StudySettings",
+    "StudySettings.n_folds",
     "TimeScoreDisplay",
     "TimeScoreDisplay.figsize",
     "TimeScoreDisplay.from_cv_results",
@@ -98,6 +109,7 @@ PUBLIC_NAMES = [
     "datasets.fetch_comic_faces",
     "datasets.make_comic_faces",
     "estimate_footprint",
+    "evaluate",
     "join_duplicates",
     "load",
     "load_catalogue",

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import Field, fields
 from typing import Annotated, Any, get_type_hints
 
@@ -9,7 +10,9 @@ import typer
 
 from skcomic.study.settings import StudySettings, check_setting
 
-_SIZES, _BACKGROUND, _CONTENDERS = "sizes", "background", "contenders"
+_SIZES = "sizes"
+# Typer does not take an option of two types.
+_TEXTS_OR_NUMBERS = ("background", "contenders", "tolerance", "validation")
 
 
 def option_name(setting: "Field[Any]") -> str:
@@ -60,8 +63,8 @@ def _options() -> list[inspect.Parameter]:
         default = setting.default
         if setting.name == _SIZES:  # typer would take a list as several options
             kind, default = str, ",".join(map(str, StudySettings.sizes))
-        elif setting.name in (_BACKGROUND, _CONTENDERS):  # nor does it take one of two types
-            kind = str
+        elif setting.name in _TEXTS_OR_NUMBERS:
+            kind = str | None
         hint = Annotated[kind, typer.Option(help=setting.metadata["help"])]
         options.append(
             inspect.Parameter(
@@ -98,11 +101,18 @@ def read_setting_options(options: dict[str, Any]) -> dict[str, Any]:
         value = options[name]
         if setting.name == _SIZES:
             value = _parse_sizes(value)
-        elif setting.name == _BACKGROUND and value.isdecimal():
-            value = int(value)
+        elif setting.name in _TEXTS_OR_NUMBERS:
+            value = _parse_number(value)
         check_setting(setting, value, f"--{name.replace('_', '-')}")
         settings[setting.name] = value
     return settings
+
+
+def _parse_number(text: str | None) -> int | float | str | None:
+    for kind in (int, float):
+        with suppress(TypeError, ValueError):
+            return kind(text)  # type: ignore[arg-type]
+    return text
 
 
 def _parse_sizes(text: str) -> tuple[int, ...]:

@@ -36,14 +36,21 @@ def print_result(console: Console, study: "Study") -> None:
             f"{_percent_lost(saving['f_score_share'])} of the F-score lost"
         )
     of = f"class {study.settings.positive!r}" if study.settings.positive else "macro average"
-    table = _table(f"The test: {test['n']} images, {of}", "net", "precision", "recall", "F")
+    columns = ("F", "95 % interval", "precision", "recall", "accuracy")
+    table = _table(f"The test: {test['n']} images, {of}", "contender", *columns)
     for row in (test, *(study.baselines or [])):
         if row.get("failure"):
-            table.add_row(row["net"], "failed", "", "", style="red")
+            table.add_row(row["net"], "failed", style="red")
             continue
-        scores = [f"{row[score]:.4f}" for score in ("precision", "recall", "f_score")]
-        table.add_row(row["net"], *scores, style="bold green" if row is test else None)
+        scores = [f"{row[score]:.4f}" for score in ("precision", "recall", "accuracy")]
+        low, high = row["interval"]["f_score"]
+        table.add_row(
+            row["net"], f"{row['f_score']:.4f}", f"{low:.3f} to {high:.3f}", *scores,
+            style="bold green" if row is test else None,
+        )  # fmt: skip
     console.print(table)
+    for comparison in test["comparisons"]:
+        console.print(f"{comparison['sentence']}.")
     for caveat in study.caveats:
         console.print(f"Caution: {caveat}", style="yellow")
 

@@ -58,7 +58,7 @@ def bca_limits(
         ]
     )
     counts, left_out = counts[~np.isnan(left_out)], left_out[~np.isnan(left_out)]
-    deviation = np.average(left_out, weights=counts) - left_out
+    deviation = (left_out * counts).sum() / max(counts.sum(), 1) - left_out
     squares = np.sum(counts * deviation**2)
     if squares == 0 or np.ptp(resampled) == 0:
         return float(resampled.min()), float(resampled.max())

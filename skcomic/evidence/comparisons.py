@@ -144,6 +144,7 @@ def compare_paired(
     one_by_group, other_by_group = (
         group_score(y_true, each, groups, score, positive).influence() for each in predictions
     )
+    better, worse, p_value = mcnemar_test(y_true, y_pred, other_pred, groups)
     squares = (one_by_group @ one_by_group) * (other_by_group @ other_by_group)
     correlation = max(one_by_group @ other_by_group / np.sqrt(squares), 0) if squares else 0
 
@@ -153,7 +154,6 @@ def compare_paired(
         return float(np.sqrt(max(square, 0)))
 
     difference = one.score - other.score
-    better, worse = _count_better(y_true, y_pred, other_pred, groups)
     return PairedComparison(
         difference=difference,
         low=difference - combine(one.score - one.low, other.high - other.score),
@@ -164,13 +164,27 @@ def compare_paired(
         n_groups=one.n_groups,
         n_better=better,
         n_worse=worse,
-        p_value=float(binomtest(better, better + worse).pvalue) if better + worse else 1.0,
+        p_value=p_value,
     )
 
 
-def _count_better(y_true: Any, y_pred: Any, other_pred: Any, groups: Any) -> tuple[int, int]:
+def paired_difference(
+    y_true: Any, y_pred: Any, other_pred: Any, groups: Any, positive: Hashable | None
+) -> tuple[float, float]:
+    """Return the difference of two F-scores and its standard error, as of `compare_paired`."""
+    one, other = (
+        group_score(y_true, each, groups, "f_score", positive) for each in (y_pred, other_pred)
+    )
+    error = np.linalg.norm(one.influence() - other.influence())
+    return float(one.value() - other.value()), float(error)
+
+
+def mcnemar_test(y_true: Any, y_pred: Any, other_pred: Any, groups: Any) -> tuple[int, int, float]:
+    """Return `n_better`, `n_worse` and `p_value` of `compare_paired`."""
     right, other_right = (
         group_score(y_true, each, groups, "accuracy", None).numerators[:, 0]
         for each in (y_pred, other_pred)
     )
-    return int((right > other_right).sum()), int((right < other_right).sum())
+    better, worse = int((right > other_right).sum()), int((right < other_right).sum())
+    p_value = float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
+    return better, worse, p_value

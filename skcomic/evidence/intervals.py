@@ -151,6 +151,8 @@ def score_interval(
 def _probability_interval(scored: ScoredProbabilities, level: float, random: Any) -> ScoreInterval:
     counts = np.ones(scored.groups.max() + 1, dtype=int)
     value = float(scored.value(counts[np.newaxis])[0])
+    if len(counts) == 1:  # one pair: nothing is known
+        return ScoreInterval(value, 0.0, scored.highest, level, len(scored.groups), 1)
     low, high = bca_limits(scored.value, counts, level, random, _PROBABILITY_RESAMPLES)
     if low == high and scored.score in RANKING_SCORES:
         low, high = _wilson(value, scored.is_class.sum(axis=0).min(), level)
@@ -190,10 +192,12 @@ def design_effect(grouped: GroupedScore) -> float:
     """
     above, below = grouped.numerators[:, 0], grouped.denominators[:, 0]
     share, n = above.sum() / below.sum(), below.sum()
+    largest = (grouped.n_images**2).sum() / grouped.n_images.sum()
+    if len(above) == 1:
+        return float(largest)
     if share in (0, 1):
         return 1.0
-    largest = (grouped.n_images**2).sum() / grouped.n_images.sum()
     variance = ((above - share * below) ** 2).sum() / n**2
     n_groups = len(above)
-    variance *= n_groups / max(n_groups - 1, 1)
+    variance *= n_groups / (n_groups - 1)
     return float(np.clip(variance / (share * (1 - share) / n), 1, largest))

@@ -14,6 +14,8 @@ PROBABILITY_SCORES: tuple[ProbabilityScore, ...] = get_args(ProbabilityScore)
 #: Those of which 1 is the best.
 RANKING_SCORES: tuple[ProbabilityScore, ...] = ("roc_auc", "average_precision")
 
+# Probabilities are not less, as in scikit-learn's `log_loss` of float32.
+_LEAST = float(np.finfo(np.float32).eps)
 # Weights of so many images, in all resamples that are scored at once, take 80 MB.
 _CHUNK = 10_000_000
 
@@ -67,14 +69,19 @@ class ScoredProbabilities(NamedTuple):
         ]
         return np.mean(of_columns, axis=0)
 
+    @property
+    def highest(self) -> float:
+        """The highest value that the score can have."""
+        several = self.is_class.shape[1] > 1
+        return {"brier_score": 1.0 + several, "log_loss": -np.log(_LEAST)}.get(self.score, 1.0)
+
     def _losses(self) -> np.ndarray:
         if self.score == "brier_score":
             return ((self.probabilities - self.is_class) ** 2).sum(axis=1)
-        tiny = np.finfo(np.float32).eps  # as scikit-learn does for float32
         likelihoods = np.where(self.is_class, self.probabilities, 1 - self.probabilities)
         if self.is_class.shape[1] > 1:
             likelihoods = self.probabilities[self.is_class][:, np.newaxis]
-        return -np.log(np.clip(likelihoods[:, 0], tiny, 1 - tiny))
+        return -np.log(np.clip(likelihoods[:, 0], _LEAST, 1 - _LEAST))
 
     def _rank(self, weights: np.ndarray, column: int) -> np.ndarray:
         order = np.argsort(-self.probabilities[:, column], kind="stable")

@@ -183,10 +183,16 @@ def _quality(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
     yield from map(_scores, [test, *(about.get("baselines") or [])])
     if confusion := test.get("confusion"):
         yield ""
-        yield (
-            f"The interval is Wilson's, for {n_images} independent images. The two images of a "
-            "pair are not quite independent, so the true interval is somewhat wider."
-        )
+        if test.get("interval"):
+            yield (
+                "The interval is that of the accuracy; images of a pair may err together, which "
+                "is part of it."
+            )
+        else:
+            yield (
+                f"The interval is Wilson's, for {n_images} independent images. The two images of "
+                "a pair are not quite independent, so the true interval is somewhat wider."
+            )
         yield ""
         labels = [_escape(label) for label in manifest["classes"]]
         yield _row("true \\ predicted", *labels)
@@ -204,7 +210,10 @@ def _scores(test: dict[str, Any]) -> str:
     if confusion is not None:
         n_right = sum(row[i] for i, row in enumerate(confusion))
         accuracy = f"{n_right / test['n']:.4f}"
-        low, high = _wilson_interval(n_right, test["n"])
+        if limits := test.get("interval"):
+            low, high = limits["accuracy"]
+        else:  # of a study by a former version
+            low, high = _wilson_interval(n_right, test["n"])
         interval = f"{low:.4f} to {high:.4f}"
     scores = (f"{test[name]:.4f}" for name in ("precision", "recall", "f_score"))
     return _row(_entry(test, "net"), *scores, accuracy, interval)

@@ -13,3 +13,7 @@ COST_LABELS: dict[str, str] = {
     "predict_ms": "CPU milliseconds of a prediction",
     "model_bytes": "Bytes of the saved model",
 }
+
+#: A tolerance: one standard error of the difference to the best.
+ONE_SE: Literal["1se"] = "1se"
+Tolerance = float | Literal["1se"]

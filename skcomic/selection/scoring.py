@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.pipeline import Pipeline
 
-from skcomic.selection.costs import COSTS, Cost
+from skcomic.selection.costs import COSTS, ONE_SE, Cost, Tolerance
 
 
 class CostScorer:
@@ -98,14 +98,17 @@ def score_labels(y: Any, predicted: Any, classes: Any, positive: Any = None) -> 
 
 
 def select_parsimonious(
-    tolerance: float = 0.005, cost: Cost = "cpu_seconds"
+    tolerance: Tolerance = 0.005, cost: Cost = "cpu_seconds"
 ) -> Callable[[Mapping[str, Any]], int]:
     """Choose the cheapest candidate among those that are about as good as the best.
 
     Parameters
     ----------
-    tolerance : float, default=0.005
-        How far below the best mean validation F-score a candidate may be.
+    tolerance : float or "1se", default=0.005
+        How far below the best mean validation F-score a candidate may be. "1se": by one standard
+        error of the differences between the two in the splits of the search (the rule of
+        Breiman, Friedman, Olshen & Stone, "Classification and Regression Trees", 1984, for
+        paired scores).
     cost : {"cpu_seconds", "wall_seconds", "multiply_adds"}, default="cpu_seconds"
         What is to be saved. CPU seconds are steadier than wall seconds where nets train side
         by side; multiplications do not depend on the clock at all.
@@ -120,8 +123,8 @@ def select_parsimonious(
     Raises
     ------
     ValueError
-        If `tolerance` is negative or `cost` is unknown; when called, if every fit failed or
-        the scorer gave no costs.
+        If `tolerance` is negative or `cost` is unknown; when called, if every fit failed, the
+        scorer gave no costs, or "1se" is asked for with fewer than two splits.
 
     Examples
     --------
@@ -130,8 +133,8 @@ def select_parsimonious(
     ...         "mean_test_parameters": [300, 200, 100]})
     1
     """
-    if tolerance < 0:
-        raise ValueError(f"tolerance must be 0 or more, not {tolerance!r}")
+    if tolerance != ONE_SE and (isinstance(tolerance, str) or tolerance < 0):
+        raise ValueError(f"tolerance must be 0 or more, or {ONE_SE!r}, not {tolerance!r}")
     if cost not in COSTS:
         raise ValueError(f"cost must be one of {COSTS}, not {cost!r}")
     return _ParsimoniousChoice(tolerance, cost)
@@ -140,7 +143,7 @@ def select_parsimonious(
 class _ParsimoniousChoice:
     """The callable that `select_parsimonious` returns: a class, so that it can be pickled."""
 
-    def __init__(self, tolerance: float, cost: Cost) -> None:
+    def __init__(self, tolerance: Tolerance, cost: Cost) -> None:
         self.tolerance = tolerance
         self.cost = cost
 
@@ -156,9 +159,25 @@ class _ParsimoniousChoice:
             raise ValueError(
                 "every fit failed; run the search with error_score='raise' to see why"
             )
-        good = np.flatnonzero(f_score >= np.nanmax(f_score) - self.tolerance)
+        tolerance: Any = self.tolerance
+        if tolerance == ONE_SE:
+            tolerance = _standard_errors(cv_results, int(np.nanargmax(f_score)))
+        good = np.flatnonzero(f_score >= np.nanmax(f_score) - tolerance)
         order = np.lexsort((-f_score[good], n_parameters[good], cost[good]))
         return int(good[order[0]])
+
+
+def _standard_errors(cv_results: Mapping[str, Any], best: int) -> np.ndarray:
+    """Compute the standard error of the difference of each candidate to the best."""
+    splits: list[np.ndarray] = []
+    while (key := f"split{len(splits)}_test_f_score") in cv_results:
+        splits.append(np.asarray(cv_results[key]))
+    if len(splits) < 2:
+        raise ValueError(
+            f"tolerance={ONE_SE!r} needs a search with two splits or more, not {len(splits)}"
+        )
+    differences = np.stack(splits) - np.stack(splits)[:, best, np.newaxis]
+    return np.asarray(differences.std(axis=0, ddof=1) / np.sqrt(len(splits)))
 
 
 def in_last_round(cv_results: Mapping[str, Any]) -> np.ndarray:

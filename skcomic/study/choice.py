@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skcomic.selection.costs import Cost
+from skcomic.evidence.comparisons import paired_difference
+from skcomic.selection.costs import ONE_SE, Cost
 from skcomic.selection.scoring import select_parsimonious
+from skcomic.study.comparison import Comparison
 from skcomic.study.settings import StudySettings
 
 
@@ -99,21 +101,23 @@ def find_sufficient(table: pd.DataFrame, settings: StudySettings) -> str | None:
     scores = _f_scores(table)
     best = int(np.argmax(scores))
     # No F-score is higher than 1.
-    if scores[best] < 1 - settings.tolerance or np.isnan(table[settings.cost].iloc[best]):
+    tolerance = 0.0 if settings.tolerance == ONE_SE else settings.tolerance
+    assert isinstance(tolerance, int | float)
+    if scores[best] < 1 - tolerance or np.isnan(table[settings.cost].iloc[best]):
         return None
     return (
         f"not trained: {table.net.iloc[best]} takes less work and has a validation F-score of "
-        f"{scores[best]:.3f}, so that none can be better by more than {settings.tolerance:g}"
+        f"{scores[best]:.3f}, so that none can be better by more than {tolerance:g}"
     )
 
 
-def choose(table: pd.DataFrame, settings: StudySettings) -> int:
+def choose(comparison: Comparison, settings: StudySettings) -> int:
     """Choose the cheapest among the best of those that are not excluded.
 
     Parameters
     ----------
-    table : DataFrame
-        Of `exclude_over_limit`.
+    comparison : Comparison
+        With the table of `exclude_over_limit`.
     settings : StudySettings
         Cost and tolerance are of use here.
 
@@ -122,13 +126,35 @@ def choose(table: pd.DataFrame, settings: StudySettings) -> int:
     row : int
         The position of the choice.
     """
+    table, tolerance = comparison.table, settings.tolerance
     f_score = table.validation_f_score.where(table.excluded.isna())
+    if tolerance == ONE_SE and f_score.notna().any():
+        best = int(np.nanargmax(f_score))
+        for row in np.flatnonzero(f_score.notna()).tolist():
+            if not _is_within_one_se(comparison, best, row, settings):
+                f_score.iloc[row] = np.nan
+        tolerance = np.inf
     results = {
         "mean_test_f_score": f_score.to_numpy(float),
         f"mean_test_{settings.cost}": table[settings.cost].astype(float),
         "mean_test_parameters": table.parameters.astype(float),
     }
-    return select_parsimonious(settings.tolerance, settings.cost)(results)
+    assert isinstance(tolerance, int | float)
+    return select_parsimonious(tolerance, settings.cost)(results)
+
+
+def _is_within_one_se(
+    comparison: Comparison, best: int, row: int, settings: StudySettings
+) -> bool:
+    """Return whether a contender is worse than the best by no more than the standard error."""
+    answers, others = comparison.answers[best], comparison.answers[row]
+    assert answers is not None
+    assert others is not None
+    images = comparison.images
+    difference, error = paired_difference(
+        images.label, answers.predicted, others.predicted, images.pair, settings.positive
+    )
+    return difference <= error
 
 
 def drop_all_but_best(table: pd.DataFrame, n_best: int, n_rounds: int) -> pd.DataFrame:

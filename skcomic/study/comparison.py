@@ -23,11 +23,11 @@ from skcomic.images.decoding import PathLike
 from skcomic.nets.checkpoints import EVALUATION, FitStore, TrainingState
 from skcomic.nets.supervision import retry_on_worker_death, supervised_workers
 from skcomic.study.contenders import Contender, describe_contender, expected_work, find_net
-from skcomic.study.evaluation import TimedFit, evaluate
+from skcomic.study.evaluation import Answers, TimedFit, evaluate
 
 # Columns of whole numbers, which may be missing.
 _COUNTS = (
-    "first_units", "n_conv", "size", "images", "epochs", "multiply_adds", "parameters",
+    "first_units", "n_conv", "size", "images", "folds", "epochs", "multiply_adds", "parameters",
     "model_bytes",
 )  # fmt: skip
 
@@ -49,10 +49,16 @@ class Comparison(NamedTuple):
     table : DataFrame
         A row for each, in this order: its description, what `evaluate` measures, and the reason
         why it has no measures: `failure`, or, if it was not trained, `excluded`.
+    answers : list of Answers or None
+        Of each contender, for `images`, or those of them that come first.
+    images : DataFrame
+        With columns `label` and `pair`.
     """
 
     contenders: list[Contender]
     table: pd.DataFrame
+    answers: list[Answers | None]
+    images: pd.DataFrame
 
 
 class Run(NamedTuple):
@@ -64,12 +70,15 @@ class Run(NamedTuple):
         Fits side by side.
     checkpoint_dir : str, path-like or None
         Folder that keeps the fits.
+    evaluations : str, path-like or None
+        Folder that keeps what was measured of the fits.
     max_seconds_per_fit : float or None
         How long a fit may take.
     """
 
     n_jobs: int | None
     checkpoint_dir: PathLike | None
+    evaluations: PathLike | None
     max_seconds_per_fit: float | None
 
     def prepare(self, contender: Any) -> TimedFit:
@@ -88,6 +97,8 @@ def compare(
     positive: Hashable | None,
     run: Run,
     find_sufficient: Callable[[pd.DataFrame], str | None] | None = None,
+    *,
+    measure_use: bool = True,
 ) -> Comparison:
     """Train and measure each contender.
 
@@ -104,6 +115,8 @@ def compare(
     find_sufficient : callable, default=None
         Those of the least work are then trained first. Given the table of what was trained, it
         says why nothing of more work need be, or gives None.
+    measure_use : bool, default=True
+        As for `evaluate`.
 
     Returns
     -------
@@ -121,14 +134,15 @@ def compare(
     )
     groups = [works] if find_sufficient is None else _group_by_work(works)
 
-    def evaluate_all(group: list[Contender]) -> list[dict[str, Any]]:
+    def evaluate_all(group: list[Contender]) -> list[tuple[dict[str, Any], Answers | None]]:
         fits = [run.prepare(clone(estimator)) for _, estimator in group]
         return Parallel(n_jobs=run.n_jobs, pre_dispatch="2*n_jobs")(
-            delayed(_try_evaluate)(fit, train, validation, positive, run.checkpoint_dir)
+            delayed(_try_evaluate)(fit, train, validation, positive, measure_use, run.evaluations)
             for fit in fits
         )
 
     rows: list[dict[str, Any]] = []
+    answers: list[Answers | None] = []
     for group in groups:
         ordered = [each for _, each in group]
         reason = None
@@ -136,17 +150,27 @@ def compare(
             reason = find_sufficient(pd.DataFrame(rows))
         if reason is None:
             with supervised_workers(run.n_jobs):
-                measured = retry_on_worker_death(evaluate_all)(ordered)
+                evaluated = retry_on_worker_death(evaluate_all)(ordered)
         else:
-            measured = [{"failure": np.nan, "excluded": reason}] * len(ordered)
-        described = [describe_contender(each, len(train)) for each in ordered]
-        rows += [{"excluded": np.nan, **a, **b} for a, b in zip(described, measured, strict=True)]
+            evaluated = [({"failure": np.nan, "excluded": reason}, None)] * len(ordered)
+        for each, (measured, given) in zip(ordered, evaluated, strict=True):
+            described = describe_contender(each, len(train))
+            rows.append({"folds": 1, "excluded": np.nan, **described, **measured})
+            answers.append(given)
+    compared = [each for group in groups for _, each in group]
+    return Comparison(compared, tabulate(rows), answers, validation)
+
+
+def tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Make a table of the rows of contenders; raise an error if all of them failed."""
     table = pd.DataFrame(rows)
     if table.failure.notna().all():
         raise ValueError(f"every fit failed: {table.failure.iloc[0]}")
+    table = table.reindex(columns=[*table, *(name for name in _COUNTS if name not in table)])
+    for name in _COUNTS:  # those of several folds are means
+        table[name] = pd.to_numeric(table[name]).round()
     whole = {name: "Int64" if table[name].isna().any() else "int64" for name in _COUNTS}
-    compared = [each for group in groups for _, each in group]
-    return Comparison(compared, table.astype({"excluded": object, **whole}))
+    return table.astype({"excluded": object, **whole})
 
 
 def _group_by_work(works: list[tuple[float, Contender]]) -> list[list[tuple[float, Contender]]]:
@@ -168,25 +192,35 @@ def _try_evaluate(
     train: pd.DataFrame,
     validation: pd.DataFrame,
     positive: Hashable | None,
+    measure_use: bool,
     folder: PathLike | None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Answers | None]:
     """Evaluate a contender, unless that was done before; give its measures or its failure."""
     follow_working_directory()
     store = None
-    if folder is not None and (key := _key(fit.contender, train, validation, positive)):
+    classes = np.unique(train.label)
+    if folder is not None and (
+        key := _key(fit.contender, train, validation, positive, measure_use)
+    ):
         store = FitStore(folder, key, EVALUATION)
         if kept := store.finished():
             if (net := find_net(fit.contender)) is not None:
                 _count_restored_epochs(net)
-            return {**kept.numbers, "failure": np.nan}
+            probabilities, *_ = (*kept.arrays["probabilities"], None)
+            predicted = classes[kept.arrays["predicted"][0]]
+            return {**kept.numbers, "failure": np.nan}, Answers(predicted, probabilities)
     try:
         with _alone_in_process:
-            measured = evaluate(fit, train, validation, positive)
+            measured, answers = evaluate(fit, train, validation, positive, measure_use=measure_use)
     except Exception as error:  # of any estimator; the others go on
-        return {"failure": f"{type(error).__name__}: {error}"}
+        return {"failure": f"{type(error).__name__}: {error}"}, None
     if store is not None:
-        store.save_finished(TrainingState({}, measured))
-    return {**measured, "failure": np.nan}
+        arrays = {
+            "predicted": [np.searchsorted(classes, answers.predicted)],
+            "probabilities": [] if answers.probabilities is None else [answers.probabilities],
+        }
+        store.save_finished(TrainingState(arrays, measured))
+    return {**measured, "failure": np.nan}, answers
 
 
 def _count_restored_epochs(net: Any) -> None:
@@ -197,7 +231,7 @@ def _count_restored_epochs(net: Any) -> None:
 
 
 def _key(
-    contender: Any, train: pd.DataFrame, validation: pd.DataFrame, positive: Hashable | None
+    contender: Any, train: pd.DataFrame, validation: pd.DataFrame, *others: Any
 ) -> str | None:
     """Name an evaluation by all that decides its outcome; None where that is not known."""
     contender = clone(contender)
@@ -214,6 +248,6 @@ def _key(
         for path, label in zip(part.path, part.label, strict=True)
     ]
     with suppress(pickle.PicklingError, AttributeError, TypeError):  # such as a function in it
-        whole = joblib.hash((contender, versions, images, len(train), positive))
+        whole = joblib.hash((contender, versions, images, len(train), others))
         return sha256(whole.encode()).hexdigest()
     return None

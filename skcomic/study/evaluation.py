@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,21 @@ from skcomic.study.contenders import find_net, find_vectorizer
 # One prediction of a small net takes a millisecond, and its time varies by a tenth.
 _SINGLE_PREDICTIONS = 20
 _BATCH_IMAGES = 256
+
+
+class Answers(NamedTuple):
+    """What a contender says of validation images.
+
+    Parameters
+    ----------
+    predicted : ndarray of shape (n_images,)
+        Labels.
+    probabilities : ndarray of shape (n_images, n_classes) or None
+        Of the classes, sorted. None if it has none.
+    """
+
+    predicted: np.ndarray
+    probabilities: np.ndarray | None
 
 
 class TimedFit:
@@ -71,8 +86,13 @@ class TimedFit:
 
 
 def evaluate(
-    fit: TimedFit, train: pd.DataFrame, validation: pd.DataFrame, positive: Hashable | None
-) -> dict[str, Any]:
+    fit: TimedFit,
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
+    positive: Hashable | None,
+    *,
+    measure_use: bool = True,
+) -> tuple[dict[str, Any], Answers]:
     """Train a contender, score it on both parts, and measure what it costs.
 
     Parameters
@@ -83,12 +103,16 @@ def evaluate(
         With columns `path` and `label`.
     positive : label or None
         As for `score_labels`.
+    measure_use : bool, default=True
+        Whether to measure what the fitted contender costs: its predictions, and its file.
 
     Returns
     -------
     measured : dict of str to float
         Precision, recall and F-score of both parts, the costs of `COSTS`, `batch_ms` and
         `parameters`; NaN for what cannot be counted.
+    answers : Answers
+        For the validation images.
     """
     rows = fit.make_rows(train.path)
     fit.fit(rows, train.label)
@@ -98,16 +122,21 @@ def evaluate(
     for name, part in (("train", train), ("validation", validation)):
         if part is not train:
             rows = fit.make_rows(part.path)
-        scores = score_labels(part.label, fit.classifier.predict(rows), classes, positive)
+        predicted = fit.classifier.predict(rows)
+        scores = score_labels(part.label, predicted, classes, positive)
         measured |= {f"{name}_{score}": value for score, value in scores.items()}
-    return {
-        **measured,
+    probabilities = None
+    if hasattr(fit.classifier, "predict_proba"):
+        probabilities = np.asarray(fit.classifier.predict_proba(rows))
+    measured |= {
         **fit.times_,
         "multiply_adds": getattr(net, "multiply_adds_", np.nan),
         "parameters": getattr(net, "n_parameters_", np.nan),
-        **measure_predictions(fit.classifier.predict, rows),
-        "model_bytes": measure_model(fit.contender),
     }
+    if measure_use:
+        measured |= measure_predictions(fit.classifier.predict, rows)
+        measured["model_bytes"] = measure_model(fit.contender)
+    return measured, Answers(np.asarray(predicted), probabilities)
 
 
 def measure_predictions(predict: Callable[[Any], Any], rows: Any) -> dict[str, float]:

@@ -115,7 +115,8 @@ def assign_parts(catalogue: pd.DataFrame, settings: StudySettings) -> Bunch:
     Returns
     -------
     parts : Bunch
-        Frames `train`, `validation` and `test`, and `search`, which is a part of `train`.
+        Frames `train`, `validation` and `test`, and `search`, which is a part of `train`. With
+        folds, all images but those of the test are in `train`.
 
     Raises
     ------
@@ -130,6 +131,9 @@ def assign_parts(catalogue: pd.DataFrame, settings: StudySettings) -> Bunch:
         random_state=random,
         duplicates="ignore",  # they are joined already, from rasters that were decoded anyway
     )
+    if settings.n_folds > 1:
+        parts.train = pd.concat([parts.train, parts.validation])
+        parts.validation = parts.validation[:0]
     parts.search = parts.train
     fraction = settings.search_fraction
     if fraction is not None and fraction < 1:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from skcomic._csv import encode_table
 from skcomic._files import write_file
+from skcomic.evidence.evaluation import SCORE_LABELS
 from skcomic.models.card import render_card
 from skcomic.models.persistence import save
 from skcomic.selection.costs import COST_LABELS
@@ -128,6 +129,7 @@ def _render(study: Study, pictures: Mapping[Any, bytes]) -> str:
         pictures=encoded,
         cost_label=COST_LABELS[study.settings.cost],
         list_rows=list_rows,
+        score_labels=SCORE_LABELS,
     )
     # Names of files and classes need not be UTF-8, and a page must be.
     return page.encode(errors="backslashreplace").decode()

@@ -10,16 +10,21 @@ from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
-from skcomic.catalogue.validation import normalize, validate_catalogue
+from skcomic.catalogue.validation import validate_catalogue
+from skcomic.evidence.evaluation import choose_positive
+from skcomic.selection.costs import ONE_SE
 from skcomic.study.images import assign_parts
 from skcomic.study.memory import check_memory
-from skcomic.study.settings import StudySettings, make_settings
+from skcomic.study.settings import HOLDOUT, StudySettings, Validation, make_settings
 
-#: The class that precision, recall and F-score are of where there is one of this name.
-DEFAULT_POSITIVE = "comics"
+# Of the F-score, with a hold-out.
+_TOLERANCE = 0.005
 
 # More images than these are searched by halving: with fewer, a ninth of them says little.
 _MIN_HALVING_IMAGES = 2000
+# With so many images but those of the test, a third of them as validation images says enough.
+_MIN_HOLDOUT_IMAGES = 2000
+_N_FOLDS = 5
 
 # Measured on one thread of processors with AVX2: 0.3 (small nets) to 0.5 microseconds for each
 # pixel, image and epoch, and a second for TensorFlow to trace a net. A worker takes some five CPU
@@ -82,12 +87,19 @@ def plan_study(catalogue: pd.DataFrame, given: dict[str, Any], n_jobs: int | Non
     settings = make_settings(given)
     catalogue = validate_catalogue(catalogue)
     search = _choose_search(len(catalogue), settings)
-    begins_with_few = search == "halving" and settings.contenders != "report"
+    validation = _choose_validation(catalogue, search, settings)
+    trains_little = search == "halving" and settings.contenders != "report"
+    takes_all = trains_little or validation != HOLDOUT
+    tolerance = settings.tolerance
+    if tolerance is None:
+        tolerance = _TOLERANCE if validation == HOLDOUT else ONE_SE
     settings = dataclasses.replace(
         settings,
-        positive=_choose_positive(catalogue, settings.positive),
+        positive=choose_positive(sorted(catalogue.label.unique()), settings.positive),
         search=search,
-        search_fraction=settings.search_fraction or (1 if begins_with_few else 0.5),
+        search_fraction=settings.search_fraction or (1 if takes_all else 0.5),
+        validation=validation,
+        tolerance=tolerance,
     )
     parts = assign_parts(catalogue, settings)
     n_contenders = len(own) if own is not None else _count_contenders(settings)
@@ -111,24 +123,35 @@ def _check_contender(name: Any, contender: Any) -> Any:
     return clone(contender)
 
 
-def _choose_positive(catalogue: pd.DataFrame, positive: str | None) -> str | None:
-    classes = sorted(catalogue.label.unique())
-    if positive is not None:
-        if isinstance(positive, str):
-            positive = normalize(positive)
-        if positive not in classes:
-            raise ValueError(f"positive={positive!r} is not one of the classes {classes}")
-        return positive
-    if len(classes) != 2:
-        return None
-    return DEFAULT_POSITIVE if DEFAULT_POSITIVE in classes else classes[1]
-
-
 def _choose_search(n_images: int, settings: StudySettings) -> Any:
     if settings.search != "auto":
         return settings.search
-    is_large = n_images > _MIN_HALVING_IMAGES
-    return "halving" if is_large and settings.contenders != "report" else "random"
+    has_rounds = n_images > _MIN_HALVING_IMAGES and settings.n_folds == 1
+    return "halving" if has_rounds and settings.contenders != "report" else "random"
+
+
+def _choose_validation(
+    catalogue: pd.DataFrame, search: str, settings: StudySettings
+) -> Validation:
+    if settings.n_folds > 1 and search == "halving":
+        raise ValueError(
+            f"search='halving' has a hold-out: leave out validation={settings.validation}, or "
+            "choose search='random'"
+        )
+    if settings.validation != "auto":
+        return settings.validation
+    given = catalogue.split if "split" in catalogue.columns else pd.Series(dtype=object)
+    n_left = len(catalogue) * (1 - settings.test_size)
+    if (given == "test").any():
+        n_left = len(catalogue) - (given == "test").sum()
+    if (
+        settings.contenders == "report"
+        or search == "halving"
+        or n_left >= _MIN_HOLDOUT_IMAGES
+        or (given == "validation").any()
+    ):
+        return HOLDOUT
+    return _N_FOLDS
 
 
 def _count_contenders(settings: StudySettings) -> int:
@@ -141,6 +164,6 @@ def _expected_seconds(parts: Bunch, settings: StudySettings) -> float:
     n_nets, epochs = settings.n_candidates, settings.n_candidates * settings.epochs
     if settings.contenders == "all":
         n_nets, epochs = n_nets + _N_SMALL, epochs + _N_SMALL * _SMALL_EPOCHS
-    pixels = epochs * len(parts.search) * max(settings.sizes) ** 2
+    pixels = settings.n_folds * epochs * len(parts.search) * max(settings.sizes) ** 2
     later = settings.final_epochs * len(parts.train) * sum(s**2 for s in settings.sizes)
     return (pixels + later) * _SECONDS_PER_PIXEL + n_nets * _SECONDS_PER_NET

@@ -63,7 +63,9 @@ class Study:
         `validation_f_score`; `cpu_seconds` and `wall_seconds` of the whole fit from rows,
         `multiply_adds` and `parameters` of a net; CPU milliseconds of the prediction of an image
         alone, `predict_ms`, and among others, `batch_ms`; `model_bytes` of the saved model. A
-        search by halving has rows of fewer epochs or images first. One that failed has no
+        search by halving has rows of fewer epochs or images first. `folds` is the number of
+        folds that a contender was trained for, 1 with a hold-out; the scores are then of the
+        answers for all their images, the costs means of the fits. One that failed has no
         scores and costs, and `failure` has the reason; `excluded` has the reason why one could
         not be chosen, or was not trained further.
     chosen_net : str
@@ -78,8 +80,11 @@ class Study:
         (`f_score_share`; None if it is 0 before) by going `from_size`, the largest, `to_size`:
         the chosen size, or the cheapest where the largest was chosen. None without sizes.
     test : dict
-        `net`, `n` images, `precision`, `recall`, `f_score` and `confusion` (a row for each
-        true class) of the last fit.
+        `net`, `n` images, `precision`, `recall`, `f_score`, `accuracy`, scores of probabilities
+        if it gives some (`roc_auc`, `average_precision`, `brier_score`, `log_loss`), the 95 %
+        `interval` of each, and `confusion` (a row for each true class) of the last fit;
+        `comparisons` with each of the baselines: the `difference` of the F-scores, its 95 %
+        `interval`, the `p_value` of McNemar's exact test, and a `sentence`.
     baselines : list of dict
         The same for classifiers without a network, and their `cpu_seconds`; one that took too
         long has only its name and the reason, `failure`.
@@ -197,7 +202,7 @@ class Study:
         if report.empty:
             return (
                 f"None of the report's nets was trained: {self.chosen_net} takes less work, and "
-                f"none can be better by more than {self.settings.tolerance:g}."
+                "is so good that none of them could be chosen."
             )
         best = report.sort_values(["images", "validation_f_score"]).iloc[-1]
         if best.net == self.chosen_net:

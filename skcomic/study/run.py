@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -29,11 +30,10 @@ from skcomic.study.results import Study, StudyProgress
 from skcomic.study.stages import (
     compute_saving,
     count_epochs,
-    fit_and_test,
-    score_baselines,
     search,
     select_size,
 )
+from skcomic.study.testing import fit_and_test, score_baselines
 
 _LIBRARIES = (
     "skcomic", "scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pandas", "pillow",
@@ -61,7 +61,8 @@ def run_study(
     2. The contenders are trained on a part of the training images, at the largest size: a
        balanced random choice of the twelve `ARCHITECTURES`, smaller nets, and linear models of
        pixels, histograms of gradients and whitened patches. The cheapest of those whose
-       validation F-score is within `tolerance` of the best is chosen.
+       validation F-score is within `tolerance` of the best is chosen. With fewer than 2,000
+       images but those of the test, validation is on five folds of them (see `validation`).
     3. That contender is trained at each size on all training images; the size is chosen by the
        same rule.
     4. The choice is trained once more, on training and validation images, and tested on
@@ -149,9 +150,13 @@ def run_study(
     """
     catalogue = validate_catalogue(catalogue)
     plan = plan_study(catalogue, {"contenders": contenders, **settings}, n_jobs)
-    run = Run(plan.n_jobs, checkpoint_dir, max_seconds_per_fit)
-    with temporary_cache() if cache is None else nullcontext(cache) as folder:
-        return _Runner(plan, run, folder, on_progress or (lambda _: None)).run(catalogue)
+    with (
+        temporary_cache() if cache is None else nullcontext(cache) as cache_folder,
+        # What the search has measured at the largest size is not measured again.
+        TemporaryDirectory(prefix="skcomic-") as scratch,
+    ):
+        run = Run(plan.n_jobs, checkpoint_dir, checkpoint_dir or scratch, max_seconds_per_fit)
+        return _Runner(plan, run, cache_folder, on_progress or (lambda _: None)).run(catalogue)
 
 
 class _Runner:
@@ -178,7 +183,8 @@ class _Runner:
                 self._expect_epochs(count_epochs(contenders, settings), contenders[0])
                 choice = search(contenders, parts, settings, run)
                 self.study.candidates, self.study.chosen_net = choice.table, choice.row["net"]
-                self._expect_epochs(int(choice.table.epochs.sum()), choice.contender)
+                epochs = choice.table.epochs * choice.table.folds
+                self._expect_epochs(int(epochs.sum()), choice.contender)
             self._finish_stage(seconds)
             with self._timed("sizes") as seconds:
                 choice = select_size(choice.contender, parts, settings, run)
@@ -188,10 +194,15 @@ class _Runner:
                     self.study.saving = compute_saving(choice.table, int(size), settings.cost)
             self._finish_stage(seconds)
             with self._timed("test") as seconds:
-                pipeline, self.study.test = fit_and_test(choice.contender, parts, settings, run)
+                tested = fit_and_test(choice.contender, parts, settings, run)
+                self.study.test = tested.scores
             self._finish_stage(seconds)
         with self._timed("baselines") as seconds:
-            self.study.baselines = score_baselines(pipeline, parts, settings, run, self.cache)
+            self.study.baselines, comparisons = score_baselines(
+                tested, parts, settings, run, self.cache
+            )
+            self.study.test = {**tested.scores, "comparisons": comparisons}
+            pipeline = tested.fitted
             for step in pipeline if isinstance(pipeline, Pipeline) else [pipeline]:
                 reset_run_parameters(step)
             self.study.pipeline = pipeline
@@ -249,7 +260,8 @@ class _Runner:
         if contender is not None and (net := find_net(contender[1])) is not None:
             is_report = is_report_net(contender[1])
             later = self.settings.final_epochs if is_report else net.epochs
-        self.total_epochs = in_search + (len(self.settings.sizes) + 1) * later
+        n_fits = self.settings.n_folds * len(self.settings.sizes) + 1
+        self.total_epochs = in_search + n_fits * later
 
     def _count(self, epochs: int) -> None:
         # Epochs of fits that were repeated, after the death of a worker, are counted twice.

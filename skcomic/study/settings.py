@@ -9,11 +9,13 @@ from typing import Any, Literal, get_args
 
 from skcomic.images.grey import Background
 from skcomic.nets.topology import Precision, check_depth
-from skcomic.selection.costs import Cost
+from skcomic.selection.costs import ONE_SE, Cost, Tolerance
 from skcomic.selection.pipelines import ARCHITECTURES
 
 ContenderSet = Literal["all", "report"]
 SearchKind = Literal["auto", "random", "halving"]
+HOLDOUT: Literal["holdout"] = "holdout"
+Validation = Literal["auto", "holdout"] | int
 OnBad = Literal["raise", "quarantine"]
 
 _POOLING, _DEPTH = "classify__pooling", "classify__n_conv"
@@ -125,8 +127,16 @@ class StudySettings:
     max_predict_ms, max_model_kb, max_fit_seconds : float, default=None
         What a contender may cost to be chosen: CPU milliseconds of a prediction, thousands of
         bytes of the saved model, CPU seconds of training. None: anything.
-    tolerance : float, default=0.005
-        How far below the best validation F-score a choice may be.
+    validation : {"auto", "holdout"} or int, default="auto"
+        What contenders are compared on. "holdout": the validation images. An int: so many folds
+        of all images but those of the test; pairs stay together, each contender answers for every
+        image, trained on the others, and what a cheaper one clearly surpasses is not trained on
+        the folds that are left. "auto": 5 folds with fewer than 2,000 such images, else the
+        hold-out; that also for "report", with "halving" and where the catalogue gives the
+        validation images.
+    tolerance : float, "1se" or None, default=None
+        How far below the best validation F-score a choice may be. "1se": by one standard error
+        of the difference on the same images. None: "1se" with folds, else 0.005.
     positive : str, default=None
         The class that precision, recall and F-score are of. None: "comics" if there is such
         a class, else the second of two classes; macro averages for more than two.
@@ -219,12 +229,20 @@ class StudySettings:
     max_fit_seconds: float | None = field(
         default=None, metadata=_about("Most CPU seconds of training.", *_LIMIT)
     )
-    tolerance: float = field(
-        default=0.005,
+    validation: Validation = field(
+        default="auto",
         metadata=_about(
-            "F-score that may be lost for a lower cost.",
-            "0 or more",
-            lambda value: _is_real(value) and value >= 0,
+            "holdout, or a number of folds; auto: 5 with fewer than 2000 images.",
+            "auto, holdout or an int of 2 or more",
+            lambda value: value in ("auto", HOLDOUT) or (_is_int(value) and value >= 2),
+        ),
+    )
+    tolerance: Tolerance | None = field(
+        default=None,
+        metadata=_about(
+            "F-score that may be lost for a lower cost: a number, or 1se, one standard error.",
+            "0 or more, or 1se",
+            lambda value: value in (None, ONE_SE) or (_is_real(value) and value >= 0),
         ),
     )
     positive: str | None = field(
@@ -267,6 +285,11 @@ class StudySettings:
             option="seed",
         ),
     )
+
+    @property
+    def n_folds(self) -> int:
+        """Number of folds that contenders are compared on; 1 with a hold-out."""
+        return self.validation if isinstance(self.validation, int) else 1
 
     def __post_init__(self) -> None:
         if isinstance(self.sizes, Iterable) and not isinstance(self.sizes, str):

@@ -1,4 +1,4 @@
-"""The stages of a study after the split: each is a function of what it gets to what it gives."""
+"""The stages of a study that choose: each is a function of what it gets to what it gives."""
 
 from collections.abc import Hashable, Iterator
 from functools import partial
@@ -7,16 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.metrics import confusion_matrix
 from sklearn.utils import Bunch, check_random_state
 
 from skcomic.catalogue.splitting import assign_groups
-from skcomic.images.decoding import PathLike
-from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.selection.costs import Cost
 from skcomic.selection.rounds import halving_rounds
-from skcomic.selection.scoring import score_labels
-from skcomic.study.baselines import train_and_score
 from skcomic.study.choice import (
     choose,
     drop_all_but_best,
@@ -25,14 +20,9 @@ from skcomic.study.choice import (
     find_sufficient,
 )
 from skcomic.study.comparison import Run, compare
-from skcomic.study.contenders import (
-    Contender,
-    at_sizes,
-    find_net,
-    find_vectorizer,
-    name_with_size,
-)
+from skcomic.study.contenders import Contender, at_sizes, find_net
 from skcomic.study.settings import StudySettings
+from skcomic.study.validation import compare_on_folds
 
 # Of the training images, in the rounds of a search by halving; a round of fewer images would say
 # nothing.
@@ -123,11 +113,15 @@ def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, r
             contenders = [each for each, kept in zip(contenders, goes_on, strict=True) if kept]
         if plan.epochs is not None:
             contenders = [(name, _with_epochs(net, plan.epochs)) for name, net in contenders]
-        contenders, table = compare(
-            contenders, plan.train, parts.validation, settings.positive, run, stop_early
-        )
-        tables.append(exclude_over_limit(table, settings))
-    chosen = choose(tables[-1], settings)
+        if settings.n_folds > 1:
+            comparison = compare_on_folds(contenders, plan.train, settings, run, drop=True)
+        else:
+            comparison = compare(
+                contenders, plan.train, parts.validation, settings.positive, run, stop_early
+            )
+        contenders = comparison.contenders
+        tables.append(exclude_over_limit(comparison.table, settings))
+    chosen = choose(comparison._replace(table=tables[-1]), settings)
     table = pd.concat(tables, ignore_index=True)
     return Choice(table, contenders[chosen], tables[-1].to_dict("records")[chosen])
 
@@ -151,7 +145,7 @@ def _rounds(n_contenders: int, parts: Bunch, settings: StudySettings) -> Iterato
 
 
 def count_epochs(contenders: list[Contender], settings: StudySettings) -> int:
-    """Count the epochs of the nets in a search; of halving on more images, at least so many.
+    """Count the epochs of the nets in a search, if none is dropped.
 
     Parameters
     ----------
@@ -170,7 +164,7 @@ def count_epochs(contenders: list[Contender], settings: StudySettings) -> int:
         return sum(
             n_nets * epochs for n_nets, epochs in halving_rounds(len(nets), settings.epochs)
         )
-    return sum(net.epochs for net in nets)
+    return settings.n_folds * sum(net.epochs for net in nets)
 
 
 def _with_epochs(net: Any, epochs: int) -> Any:
@@ -199,88 +193,15 @@ def select_size(chosen: Contender, parts: Bunch, settings: StudySettings, run: R
     ValueError
         As for `search`.
     """
-    contenders, table = compare(
-        at_sizes(chosen, settings), parts.train, parts.validation, settings.positive, run
-    )
-    table = exclude_over_limit(table, settings)
-    row = choose(table, settings)
-    return Choice(table, contenders[row], table.to_dict("records")[row])
-
-
-def fit_and_test(
-    chosen: Contender, parts: Bunch, settings: StudySettings, run: Run
-) -> tuple[Any, dict[str, Any]]:
-    """Train the choice on training and validation images, and test it.
-
-    Parameters
-    ----------
-    chosen : (str, estimator)
-        The choice of `select_size`.
-    parts, settings, run
-        As for `search`.
-
-    Returns
-    -------
-    fitted : estimator
-        From paths to classes.
-    test : dict
-        As in `Study`.
-    """
-    fitted = clone(chosen[1])
-    if (net := find_net(fitted)) is not None and net.precision == "auto":
-        net.set_params(precision="float32")
-    if (vectorizer := find_vectorizer(fitted)) is not None:
-        vectorizer.set_params(n_jobs=run.n_jobs)
-    fit = run.prepare(fitted)
-    development = pd.concat([parts.train, parts.validation])
-    fit.fit(fit.make_rows(development.path), development.label)
-    predicted = fit.classifier.predict(fit.make_rows(parts.test.path))
-    scores = _score(parts.test.label, predicted, np.unique(development.label), settings)
-    return fitted, {"net": name_with_size(chosen), **scores, **fit.times_}
-
-
-def score_baselines(
-    fitted: Any, parts: Bunch, settings: StudySettings, run: Run, cache: PathLike
-) -> list[dict[str, Any]]:
-    """Train classifiers without a network on the rows of the choice, and test them.
-
-    Parameters
-    ----------
-    fitted : estimator
-        Of `fit_and_test`; if it makes no rows of pixels, they are of the largest size.
-    parts, settings, run
-        As for `search`.
-    cache : str or path-like
-        Folder of the cache.
-
-    Returns
-    -------
-    baselines : list of dict
-        As in `Study`.
-    """
-    vectorizer = find_vectorizer(fitted) or ImageVectorizer(
-        max(settings.sizes), cache=cache, background=settings.background, n_jobs=run.n_jobs
-    )
-    development = pd.concat([parts.train, parts.validation])
-    rows = vectorizer.fit_transform(development.path)
-    test_rows = vectorizer.transform(parts.test.path)
-
-    def score(baseline: Any) -> dict[str, Any]:
-        predicted = baseline.predict(test_rows)
-        return _score(parts.test.label, predicted, baseline.classes_, settings)
-
-    return train_and_score(
-        rows, development.label, score, seed=settings.random_state,
-        max_seconds=run.max_seconds_per_fit,
-    )  # fmt: skip
-
-
-def _score(
-    labels: "pd.Series[Any]", predicted: Any, classes: np.ndarray, settings: StudySettings
-) -> dict[str, Any]:
-    scores = score_labels(labels, predicted, classes, settings.positive)
-    confusion = confusion_matrix(labels, predicted, labels=classes)
-    return {"n": len(labels), **scores, "confusion": confusion.tolist()}
+    sized = at_sizes(chosen, settings)
+    if settings.n_folds > 1:
+        comparison = compare_on_folds(sized, parts.train, settings, run, drop=False)
+    else:
+        comparison = compare(sized, parts.train, parts.validation, settings.positive, run)
+    comparison = comparison._replace(table=exclude_over_limit(comparison.table, settings))
+    row = choose(comparison, settings)
+    table = comparison.table
+    return Choice(table, comparison.contenders[row], table.to_dict("records")[row])
 
 
 def compute_saving(

@@ -225,6 +225,14 @@ def test_a_perfect_order_is_no_certainty() -> None:
     assert interval[:3] == pytest.approx((1, 0.886, 1), abs=1e-3)
 
 
+def test_nothing_is_known_from_one_pair() -> None:
+    y_true, proba = np.array(["a", "b"]), np.array([[0.9, 0.1], [0.4, 0.6]])
+    for score, highest in (("brier_score", 1), ("log_loss", 15.94)):
+        interval = score_interval(y_true, proba, [0, 0], score=score)
+        assert interval[1:3] == pytest.approx((0, highest), abs=0.01)
+    assert score_interval(y_true, y_true, [0, 0]).low < 0.4
+
+
 def test_probabilities_belong_to_classes() -> None:
     y_true, proba = draw_probabilities(40, 3)
     seen = y_true != "c"

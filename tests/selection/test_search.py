@@ -159,11 +159,26 @@ def test_the_cheapest_of_the_best_is_chosen(f_scores, costs, parameters, chosen)
     assert choose(results_of(f_scores, costs, parameters)) == chosen
 
 
+def test_one_standard_error_is_that_of_paired_differences() -> None:
+    # The first is the best; the second is always worse by about as much; the third varies.
+    splits = np.array([[0.92, 0.91, 0.98], [0.94, 0.93, 0.86], [0.96, 0.94, 0.95]])
+    results = results_of(splits.mean(axis=0), [9, 5, 1])
+    results |= {f"split{i}_test_f_score": scores for i, scores in enumerate(splits)}
+    assert results["mean_test_f_score"] == pytest.approx([0.94, 0.9267, 0.93], abs=1e-4)
+    choose = pickle.loads(pickle.dumps(select_parsimonious("1se")))
+    assert choose(results) == 2
+    assert choose(results | {"mean_test_cpu_seconds": np.array([9, 5, 20])}) == 0
+
+
 def test_choices_that_cannot_be_made_say_why() -> None:
     with pytest.raises(ValueError, match=r"cost must be one of .*, not 'money'"):
         select_parsimonious(cost="money")
-    with pytest.raises(ValueError, match="tolerance must be 0 or more, not -1"):
+    with pytest.raises(ValueError, match="tolerance must be 0 or more, or '1se', not -1"):
         select_parsimonious(tolerance=-1)
+    with pytest.raises(ValueError, match="tolerance must be 0 or more, or '1se', not '2se'"):
+        select_parsimonious(tolerance="2se")
+    with pytest.raises(ValueError, match="'1se' needs a search with two splits or more, not 1"):
+        select_parsimonious("1se")(results_of([1], [1]) | {"split0_test_f_score": [1]})
     with pytest.raises(ValueError, match=r"no \['multiply_adds'\]; give it scoring=CostScorer"):
         select_parsimonious(cost="multiply_adds")(results_of([1], [1]))
     with pytest.raises(ValueError, match="every fit failed"):

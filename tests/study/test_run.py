@@ -22,6 +22,7 @@ from skcomic import (
     load_catalogue,
     run_study,
 )
+from skcomic.evidence.evaluation import choose_positive
 from skcomic.study.stages import compute_saving
 
 RECORD = {
@@ -193,11 +194,10 @@ def test_pairs_never_straddle(faces: pd.DataFrame, split_of) -> None:
 
 
 def test_positive_class(faces: pd.DataFrame) -> None:
-    choose = skcomic.study.plan._choose_positive
-    assert choose(faces, None) == "comics"
-    assert choose(faces, "faces") == "faces"
-    assert choose(pd.DataFrame({"label": ["cat", "dog"]}), None) == "dog"
-    assert choose(pd.DataFrame({"label": ["cat", "dog", "cow"]}), None) is None
+    assert choose_positive(["comics", "faces"], None) == "comics"
+    assert choose_positive(["comics", "faces"], "faces") == "faces"
+    assert choose_positive(["cat", "dog"], None) == "dog"
+    assert choose_positive(["cat", "cow", "dog"], None) is None
     with pytest.raises(ValueError, match="positive='cow' is not one of the classes"):
         run_study(faces, positive="cow")
 
@@ -248,7 +248,7 @@ def test_three_classes_are_scored_by_macro_average(
         ({"max_fit_seconds": "1"}, "max_fit_seconds must be a number above 0"),
         ({"test_size": 2}, "test_size must be a share between 0 and 1"),
         ({"validation_size": 0}, "validation_size must be a share between 0 and 1, not 0"),
-        ({"tolerance": -0.1}, "tolerance must be 0 or more, not -0.1"),
+        ({"tolerance": -0.1}, "tolerance must be 0 or more, or 1se, not -0.1"),
         ({"random_state": -1}, "random_state must be an int of 0 or more, not -1"),
         ({"batch_size": 2.5}, "batch_size must be 1 or more, not 2.5"),
         ({"sizes": (16, "12")}, "sizes must be a sequence of one or more distinct ints"),

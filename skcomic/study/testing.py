@@ -1,0 +1,141 @@
+"""The last fit and the test: the choice, and others beside it, on images nothing was tuned on."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.utils import Bunch
+
+from skcomic.evidence.comparisons import compare_paired
+from skcomic.evidence.evaluation import describe_scores, score_predictions
+from skcomic.images.decoding import PathLike
+from skcomic.images.vectorizer import ImageVectorizer
+from skcomic.study.baselines import train_and_score
+from skcomic.study.comparison import Run
+from skcomic.study.contenders import Contender, find_net, find_vectorizer, name_with_size
+from skcomic.study.settings import StudySettings
+
+
+class Tested(NamedTuple):
+    """The choice, trained for the last time and tested.
+
+    Parameters
+    ----------
+    fitted : estimator
+        From paths to classes.
+    scores : dict
+        As `test` in `Study`, without `comparisons`.
+    predicted : ndarray of shape (n_test_images,)
+        Its answers.
+    """
+
+    fitted: Any
+    scores: dict[str, Any]
+    predicted: np.ndarray
+
+
+def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: Run) -> Tested:
+    """Train the choice on training and validation images, and test it.
+
+    Parameters
+    ----------
+    chosen : (str, estimator)
+        The choice of `select_size`.
+    parts : Bunch
+        As from `assign_parts`.
+    settings : StudySettings
+        The settings.
+    run : Run
+        How fits are made.
+
+    Returns
+    -------
+    tested : Tested
+        The choice.
+    """
+    fitted = clone(chosen[1])
+    if (net := find_net(fitted)) is not None and net.precision == "auto":
+        net.set_params(precision="float32")
+    if (vectorizer := find_vectorizer(fitted)) is not None:
+        vectorizer.set_params(n_jobs=run.n_jobs)
+    fit = run.prepare(fitted)
+    development = pd.concat([parts.train, parts.validation])
+    fit.fit(fit.make_rows(development.path), development.label)
+    rows = fit.make_rows(parts.test.path)
+    predicted = fit.classifier.predict(rows)
+    scores = _score(fit.classifier, rows, predicted, parts, settings)
+    return Tested(fitted, {"net": name_with_size(chosen), **scores, **fit.times_}, predicted)
+
+
+def score_baselines(
+    tested: Tested, parts: Bunch, settings: StudySettings, run: Run, cache: PathLike
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Train classifiers without a network on the rows of the choice, and test them.
+
+    Parameters
+    ----------
+    tested : Tested
+        The choice; if it makes no rows of pixels, they are of the largest size.
+    parts, settings, run
+        As for `fit_and_test`.
+    cache : str or path-like
+        Folder of the cache.
+
+    Returns
+    -------
+    baselines : list of dict
+        As in `Study`.
+    comparisons : list of dict
+        As `comparisons` of `test` in `Study`.
+    """
+    vectorizer = find_vectorizer(tested.fitted) or ImageVectorizer(
+        max(settings.sizes), cache=cache, background=settings.background, n_jobs=run.n_jobs
+    )
+    development = pd.concat([parts.train, parts.validation])
+    rows = vectorizer.fit_transform(development.path)
+    test_rows = vectorizer.transform(parts.test.path)
+    comparisons = []
+
+    def score(baseline: Any) -> dict[str, Any]:
+        predicted = baseline.predict(test_rows)
+        name = type(baseline).__name__
+        comparisons.append(_compare(tested, name, predicted, parts, settings))
+        return _score(baseline, test_rows, predicted, parts, settings)
+
+    baselines = train_and_score(
+        rows, development.label, score, seed=settings.random_state,
+        max_seconds=run.max_seconds_per_fit,
+    )  # fmt: skip
+    return baselines, comparisons
+
+
+def _score(
+    classifier: Any, rows: Any, predicted: np.ndarray, parts: Bunch, settings: StudySettings
+) -> dict[str, Any]:
+    labels = parts.test.label
+    probabilities = None
+    classes = np.unique(parts.train.label)
+    if hasattr(classifier, "predict_proba"):
+        probabilities, classes = classifier.predict_proba(rows), classifier.classes_
+    scores = score_predictions(
+        labels, predicted, probabilities, parts.test.pair, classes=classes,
+        positive=settings.positive, random_state=settings.random_state,
+    )  # fmt: skip
+    return describe_scores(scores, labels, predicted, classes)
+
+
+def _compare(
+    tested: Tested, name: str, predicted: np.ndarray, parts: Bunch, settings: StudySettings
+) -> dict[str, Any]:
+    comparison = compare_paired(
+        parts.test.label, tested.predicted, predicted, parts.test.pair,
+        positive=settings.positive, random_state=settings.random_state,
+    )  # fmt: skip
+    return {
+        "net": name,
+        "difference": comparison.difference,
+        "interval": [comparison.low, comparison.high],
+        "p_value": comparison.p_value,
+        "sentence": comparison.describe(tested.scores["net"], name),
+    }
