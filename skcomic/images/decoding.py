@@ -252,6 +252,55 @@ def read_rasters(
     return [rasters[size] for size in sizes], n_decodes
 
 
+def read_grey(path: PathLike, rendering: Rendering = DEFAULT_RENDERING) -> Image.Image:
+    """Read an image file at its full size, grey and upright.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The image file.
+    rendering : Rendering, default=Rendering()
+        The parameters of `read_raster`.
+
+    Returns
+    -------
+    image : Image
+        Of mode L.
+
+    Raises
+    ------
+    ImageReadError
+        As `read_raster` does.
+    """
+    name = os.fspath(path)
+    try:
+        return decode_despite_metadata(read_file(name), partial(_decode_upright, rendering))
+    except Exception as error:  # any exception, see `read_rasters`
+        raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
+
+
+def resize_grey(
+    grey: Image.Image, size: tuple[int, int], rendering: Rendering = DEFAULT_RENDERING
+) -> np.ndarray:
+    """Make a raster of an image of `read_grey`.
+
+    Parameters
+    ----------
+    grey : Image
+        Of mode L.
+    size : (int, int)
+        Height and width of the raster, in pixels.
+    rendering : Rendering, default=Rendering()
+        Its filter is of use here.
+
+    Returns
+    -------
+    raster : ndarray of shape (height, width), uint8
+        Grey levels.
+    """
+    return np.asarray(_resize(grey, size[::-1], RESAMPLING[rendering.resample], None))
+
+
 def examine_image(path: PathLike, size: tuple[int, int]) -> ImageFacts:
     """Decode an image file at its full size, so that damage anywhere in it is found.
 
@@ -284,6 +333,14 @@ def _decode(
     sizes: Sequence[tuple[int, int]], rendering: Rendering, data: bytes
 ) -> dict[tuple[int, int], np.ndarray]:
     return _grey_rasters(open_image(data, rendering.max_pixels), sizes, rendering)
+
+
+def _decode_upright(rendering: Rendering, data: bytes) -> Image.Image:
+    image = open_image(data, rendering.max_pixels)
+    image.load()
+    transpose = _ROTATIONS.get(_orientation(image))
+    grey = to_grey(image, rendering.background)
+    return grey if transpose is None else grey.transpose(transpose)
 
 
 def _examine(size: tuple[int, int], data: bytes) -> ImageFacts:

@@ -26,6 +26,7 @@ CHECKPOINTS = "checkpoints"
 CANDIDATES, SIZES, NUMBERS, PAGE = "candidates.csv", "sizes.csv", "study.json", "report.html"
 QUARANTINE, MODEL, CARD = "quarantine.csv", "model.skcomic", "card.md"
 SEARCH_FIGURE, SIZES_FIGURE = "figures/search.png", "figures/sizes.png"
+ROBUSTNESS_FIGURE = "figures/robustness.png"
 
 # Written before anything else; a folder without it is not taken for a study's.
 _SETTINGS_FILE = "settings.json"
@@ -34,7 +35,8 @@ _LOCK = ".lock"
 # to that place; then nothing of the former one is left.
 _NEXT, _MOVING = ".next", ".moving"
 _PARTS = (
-    QUARANTINE, CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, NUMBERS, PAGE, MODEL, CARD,
+    QUARANTINE, CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, ROBUSTNESS_FIGURE, NUMBERS, PAGE,
+    MODEL, CARD,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from skcomic._csv import encode_table
 from skcomic._files import write_file
@@ -21,16 +21,12 @@ from skcomic.study.folder import (
     NUMBERS,
     PAGE,
     QUARANTINE,
+    ROBUSTNESS_FIGURE,
     SEARCH_FIGURE,
     SIZES,
     SIZES_FIGURE,
 )
 from skcomic.study.results import Study, list_rows
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from skcomic.displays.time_score import TimeScoreDisplay
 
 _DOTS_PER_INCH = 150
 
@@ -75,15 +71,15 @@ def write_study(study: Study, working: Path) -> list[str]:
             (working / MODEL).unlink(missing_ok=True)
             failures.append(f"{MODEL} was not made: {error}; keep the study's `pipeline` yourself")
     figures = {}
-    compared: dict[Literal["search", "sizes"], tuple[str, pd.DataFrame | None]] = {
-        "search": (SEARCH_FIGURE, study.candidates),
-        "sizes": (SIZES_FIGURE, study.sizes),
-    }
-    for stage, (name, frame) in compared.items():
-        if frame is not None:
-            with _noting_failure(failures, name):
-                figures[stage] = _draw(study.display(stage))
-                write_file(working / name, figures[stage])
+    for file, measured, make_display in (
+        (SEARCH_FIGURE, study.candidates, lambda: study.display("search")),
+        (SIZES_FIGURE, study.sizes, lambda: study.display("sizes")),
+        (ROBUSTNESS_FIGURE, study.robustness, study.display_robustness),
+    ):
+        if measured is not None:
+            with _noting_failure(failures, file):
+                figures[Path(file).stem] = _draw(make_display())
+                write_file(working / file, figures[Path(file).stem])
     with _noting_failure(failures, PAGE):
         write_file(working / PAGE, _render(study, figures))
     if is_finished:
@@ -104,7 +100,7 @@ def _noting_failure(failures: list[str], name: str) -> Iterator[None]:
         failures.append(f"{name} could not be made: {type(error).__name__}: {error}")
 
 
-def _draw(display: "TimeScoreDisplay") -> bytes:
+def _draw(display: Any) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -17,6 +17,7 @@ from skcomic.study.caveats import find_caveats
 from skcomic.study.settings import StudySettings
 
 if TYPE_CHECKING:
+    from skcomic.displays.robustness import RobustnessDisplay
     from skcomic.displays.time_score import TimeScoreDisplay
 
 
@@ -85,6 +86,10 @@ class Study:
         `interval` of each, and `confusion` (a row for each true class) of the last fit;
         `comparisons` with each of the baselines: the `difference` of the F-scores, its 95 %
         `interval`, the `p_value` of McNemar's exact test, and a `sentence`.
+    robustness : list of dict
+        For the test `images` unchanged (up to 500 of them), and changed in each of eight ways, the
+        number `n`, `f_score`, its 95 % `interval`, the `difference` to the unchanged ones and
+        its `difference_interval`. None for an estimator of the user's own that takes paths.
     baselines : list of dict
         The same for classifiers without a network, and their `cpu_seconds`; one that took too
         long has only its name and the reason, `failure`.
@@ -111,6 +116,7 @@ class Study:
     chosen_size: int | None = None
     saving: dict[str, float | int | None] | None = None
     test: dict[str, Any] | None = None
+    robustness: list[dict[str, Any]] | None = None
     baselines: list[dict[str, Any]] | None = None
     pipeline: Pipeline | None = field(default=None, repr=False)
     stage_seconds: dict[str, float] = field(default_factory=dict)
@@ -183,6 +189,25 @@ class Study:
         return TimeScoreDisplay.from_frame(
             frame.assign(net=names), cost=self.settings.cost, chosen=chosen
         )
+
+    def display_robustness(self) -> "RobustnessDisplay":
+        """Show how good the choice is on changed test images.
+
+        Returns
+        -------
+        display : RobustnessDisplay
+            Not yet drawn.
+
+        Raises
+        ------
+        ValueError
+            If that was not measured.
+        """
+        from skcomic.displays.robustness import RobustnessDisplay
+
+        if self.robustness is None:
+            raise ValueError("the study has measured no robustness")
+        return RobustnessDisplay.from_rows(self.robustness)
 
     def compare_with_report(self) -> str | None:
         """Compare the choice of the search with the best of the report's nets.
@@ -286,6 +311,7 @@ class Study:
             "saving": self.saving,
             "chosen_size": self.chosen_size,
             "test": self.test,
+            "robustness": self.robustness,
             "baselines": self.baselines,
             "caveats": self.caveats,
             "settings": asdict(self.settings),

@@ -195,7 +195,7 @@ class _Runner:
             self._finish_stage(seconds)
             with self._timed("test") as seconds:
                 tested = fit_and_test(choice.contender, parts, settings, run)
-                self.study.test = tested.scores
+                self.study.test, self.study.robustness = tested.scores, tested.robustness
             self._finish_stage(seconds)
         with self._timed("baselines") as seconds:
             self.study.baselines, comparisons = score_baselines(

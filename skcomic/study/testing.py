@@ -14,6 +14,7 @@ from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.study.baselines import train_and_score
 from skcomic.study.comparison import Run
 from skcomic.study.contenders import Contender, find_net, find_vectorizer, name_with_size
+from skcomic.study.robustness import measure_robustness
 from skcomic.study.settings import StudySettings
 
 
@@ -28,11 +29,14 @@ class Tested(NamedTuple):
         As `test` in `Study`, without `comparisons`.
     predicted : ndarray of shape (n_test_images,)
         Its answers.
+    robustness : list of dict or None
+        As in `Study`.
     """
 
     fitted: Any
     scores: dict[str, Any]
     predicted: np.ndarray
+    robustness: list[dict[str, Any]] | None
 
 
 def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: Run) -> Tested:
@@ -65,7 +69,9 @@ def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: 
     rows = fit.make_rows(parts.test.path)
     predicted = fit.classifier.predict(rows)
     scores = _score(fit.classifier, rows, predicted, parts, settings)
-    return Tested(fitted, {"net": name_with_size(chosen), **scores, **fit.times_}, predicted)
+    named = {"net": name_with_size(chosen), **scores, **fit.times_}
+    robustness = measure_robustness(fit, parts.test, predicted, settings, run.n_jobs)
+    return Tested(fitted, named, predicted, robustness)
 
 
 def score_baselines(

@@ -52,7 +52,7 @@ def test_parts_are_written_as_their_stage_ends(stages: dict[str, Study], tmp_pat
     assert written[0] == {"report.html"}
     assert written[1] == written[0] | {"candidates.csv", "figures/search.png"}
     assert written[2] == written[1] | {"sizes.csv", "figures/sizes.png"}
-    assert written[3] == written[2]
+    assert written[3] == written[2] | {"figures/robustness.png"}
     assert written[4] == written[3] | {"study.json", "model.skcomic", "card.md"}
     assert ["This study is not finished" in page for page in pages] == [True] * 4 + [False]
     assert ["1. The search" in page for page in pages] == [False] + [True] * 4
@@ -231,7 +231,8 @@ def test_a_page_that_fails_costs_neither_numbers_nor_model(
         monkeypatch.setattr(skcomic.study.page, name, fail)
     failures = write_study(stages["baselines"], tmp_path)
     assert [failure.split()[0] for failure in failures] == [
-        "figures/search.png", "figures/sizes.png", "report.html", "card.md",
+        "figures/search.png", "figures/sizes.png", "figures/robustness.png", "report.html",
+        "card.md",
     ]  # fmt: skip
     assert failures[0] == "figures/search.png could not be made: RuntimeError: no font"
     assert set(finished_parts(tmp_path)) == {
