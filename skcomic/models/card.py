@@ -15,7 +15,8 @@ _CONFIDENCE = 0.95  # of the intervals; as they are usually reported
 _STUDY_ENTRIES = {
     "catalogue", "split", "given_split", "skipped", "classes", "contrast", "duplicates",
     "quarantine", "footprint", "candidates", "chosen_net", "sizes", "saving", "chosen_size",
-    "test", "baselines", "caveats", "settings", "versions", "stage_seconds", "seconds",
+    "test", "robustness", "suspect_labels", "examples", "baselines", "caveats", "settings",
+    "versions", "stage_seconds", "seconds",
 }  # fmt: skip
 
 

@@ -122,12 +122,9 @@ def evaluate(
     for name, part in (("train", train), ("validation", validation)):
         if part is not train:
             rows = fit.make_rows(part.path)
-        predicted = fit.classifier.predict(rows)
-        scores = score_labels(part.label, predicted, classes, positive)
+        answers = ask(fit.classifier, rows)
+        scores = score_labels(part.label, answers.predicted, classes, positive)
         measured |= {f"{name}_{score}": value for score, value in scores.items()}
-    probabilities = None
-    if hasattr(fit.classifier, "predict_proba"):
-        probabilities = np.asarray(fit.classifier.predict_proba(rows))
     measured |= {
         **fit.times_,
         "multiply_adds": getattr(net, "multiply_adds_", np.nan),
@@ -136,7 +133,15 @@ def evaluate(
     if measure_use:
         measured |= measure_predictions(fit.classifier.predict, rows)
         measured["model_bytes"] = measure_model(fit.contender)
-    return measured, Answers(np.asarray(predicted), probabilities)
+    return measured, answers
+
+
+def ask(classifier: Any, rows: Any) -> Answers:
+    """Let a fitted classifier say what it can of some rows."""
+    probabilities = None
+    if hasattr(classifier, "predict_proba"):
+        probabilities = np.asarray(classifier.predict_proba(rows))
+    return Answers(np.asarray(classifier.predict(rows)), probabilities)
 
 
 def measure_predictions(predict: Callable[[Any], Any], rows: Any) -> dict[str, float]:

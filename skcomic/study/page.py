@@ -3,14 +3,18 @@
 import base64
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from skcomic._csv import encode_table
 from skcomic._files import write_file
 from skcomic.evidence.evaluation import SCORE_LABELS
+from skcomic.images.decoding import ImageReadError, read_raster
+from skcomic.images.thumbnails import encode_raster, encode_thumbnail
 from skcomic.models.card import render_card
 from skcomic.models.persistence import save
 from skcomic.selection.costs import COST_LABELS
@@ -29,6 +33,7 @@ from skcomic.study.folder import (
 from skcomic.study.results import Study, list_rows
 
 _DOTS_PER_INCH = 150
+_WITH_PATHS = ("suspect_labels", "examples")
 
 
 def write_study(study: Study, working: Path) -> list[str]:
@@ -66,7 +71,9 @@ def write_study(study: Study, working: Path) -> list[str]:
     failures: list[str] = []
     if is_finished:
         try:
-            save(study.pipeline, working / MODEL, about=study.to_dict())
+            # Names of files are nobody's business who is given the model.
+            about = {k: v for k, v in study.to_dict().items() if k not in _WITH_PATHS}
+            save(study.pipeline, working / MODEL, about=about)
         except TypeError as error:  # an estimator of the user's own
             (working / MODEL).unlink(missing_ok=True)
             failures.append(f"{MODEL} was not made: {error}; keep the study's `pipeline` yourself")
@@ -113,12 +120,26 @@ def _draw(display: Any) -> bytes:
     return png.getvalue()
 
 
+def _pictures_of(study: Study, path: str) -> list[str]:
+    """Return an image, and its pixels at the chosen size, as texts that a page can show."""
+    try:
+        pictures = [encode_thumbnail(path)]
+        if study.chosen_size is not None:
+            size = (study.chosen_size, study.chosen_size)
+            raster = read_raster(path, size, background=study.settings.background)
+            pictures.append(encode_raster(raster))
+    except ImageReadError:  # it was moved meanwhile
+        return []
+    return [f"data:image/jpeg;base64,{base64.b64encode(each).decode()}" for each in pictures]
+
+
 def _render(study: Study, pictures: Mapping[Any, bytes]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
         loader=PackageLoader("skcomic.study", ""), autoescape=True, undefined=StrictUndefined
     )
+    templates.filters["basename"] = os.path.basename
     encoded = {name: base64.b64encode(png).decode() for name, png in pictures.items()}
     page = templates.get_template("report.html").render(
         study=study,
@@ -126,6 +147,7 @@ def _render(study: Study, pictures: Mapping[Any, bytes]) -> str:
         cost_label=COST_LABELS[study.settings.cost],
         list_rows=list_rows,
         score_labels=SCORE_LABELS,
+        pictures_of=partial(_pictures_of, study),
     )
     # Names of files and classes need not be UTF-8, and a page must be.
     return page.encode(errors="backslashreplace").decode()

@@ -86,6 +86,15 @@ class Study:
         `interval` of each, and `confusion` (a row for each true class) of the last fit;
         `comparisons` with each of the baselines: the `difference` of the F-scores, its 95 %
         `interval`, the `p_value` of McNemar's exact test, and a `sentence`.
+    suspect_labels : list of dict
+        Images whose labels look wrong, at most 20, the first the most: `path`, `label`, the
+        `probability` of that label by the chosen contender, trained without the image, and the
+        label that it says, `predicted`. Of the validation images, or of all images but those of
+        the test with folds. None without probabilities.
+    examples : list of dict
+        Test images, described in the same way: the most confident mistakes, and the images of
+        each class that are recognised most surely; `is_mistake` tells them apart. None without
+        probabilities.
     robustness : list of dict
         For the test `images` unchanged (up to 500 of them), and changed in each of eight ways, the
         number `n`, `f_score`, its 95 % `interval`, the `difference` to the unchanged ones and
@@ -117,6 +126,8 @@ class Study:
     saving: dict[str, float | int | None] | None = None
     test: dict[str, Any] | None = None
     robustness: list[dict[str, Any]] | None = None
+    suspect_labels: list[dict[str, Any]] | None = None
+    examples: list[dict[str, Any]] | None = None
     baselines: list[dict[str, Any]] | None = None
     pipeline: Pipeline | None = field(default=None, repr=False)
     stage_seconds: dict[str, float] = field(default_factory=dict)
@@ -312,6 +323,8 @@ class Study:
             "chosen_size": self.chosen_size,
             "test": self.test,
             "robustness": self.robustness,
+            "suspect_labels": self.suspect_labels,
+            "examples": self.examples,
             "baselines": self.baselines,
             "caveats": self.caveats,
             "settings": asdict(self.settings),

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
@@ -23,6 +24,7 @@ from skcomic.study.contenders import (
     is_report_net,
     make_study_contenders,
 )
+from skcomic.study.examples import list_suspects
 from skcomic.study.images import assign_parts, read_images
 from skcomic.study.plan import Plan, plan_study
 from skcomic.study.progress import counted_epochs
@@ -192,10 +194,14 @@ class _Runner:
                 if not pd.isna(size):
                     self.study.chosen_size = int(size)
                     self.study.saving = compute_saving(choice.table, int(size), settings.cost)
+                self.study.suspect_labels = list_suspects(
+                    choice.answers, choice.images, np.unique(parts.train.label)
+                )
             self._finish_stage(seconds)
             with self._timed("test") as seconds:
                 tested = fit_and_test(choice.contender, parts, settings, run)
                 self.study.test, self.study.robustness = tested.scores, tested.robustness
+                self.study.examples = tested.examples
             self._finish_stage(seconds)
         with self._timed("baselines") as seconds:
             self.study.baselines, comparisons = score_baselines(

@@ -19,8 +19,9 @@ from skcomic.study.choice import (
     exclude_over_limit,
     find_sufficient,
 )
-from skcomic.study.comparison import Run, compare
+from skcomic.study.comparison import Comparison, Run, compare
 from skcomic.study.contenders import Contender, at_sizes, find_net
+from skcomic.study.evaluation import Answers
 from skcomic.study.settings import StudySettings
 from skcomic.study.validation import compare_on_folds
 
@@ -42,11 +43,17 @@ class Choice(NamedTuple):
         The choice.
     row : dict of str to object
         Its row.
+    answers : Answers
+        Its own, for `images`.
+    images : DataFrame
+        The validation images, or those of all folds: none was trained on for its answer.
     """
 
     table: pd.DataFrame
     contender: Contender
     row: dict[Hashable, Any]
+    answers: Answers
+    images: pd.DataFrame
 
 
 class Round(NamedTuple):
@@ -122,8 +129,7 @@ def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, r
         contenders = comparison.contenders
         tables.append(exclude_over_limit(comparison.table, settings))
     chosen = choose(comparison._replace(table=tables[-1]), settings)
-    table = pd.concat(tables, ignore_index=True)
-    return Choice(table, contenders[chosen], tables[-1].to_dict("records")[chosen])
+    return _make_choice(comparison, chosen, pd.concat(tables, ignore_index=True))
 
 
 def _rounds(n_contenders: int, parts: Bunch, settings: StudySettings) -> Iterator[Round]:
@@ -199,9 +205,14 @@ def select_size(chosen: Contender, parts: Bunch, settings: StudySettings, run: R
     else:
         comparison = compare(sized, parts.train, parts.validation, settings.positive, run)
     comparison = comparison._replace(table=exclude_over_limit(comparison.table, settings))
-    row = choose(comparison, settings)
-    table = comparison.table
-    return Choice(table, comparison.contenders[row], table.to_dict("records")[row])
+    return _make_choice(comparison, choose(comparison, settings), comparison.table)
+
+
+def _make_choice(comparison: Comparison, chosen: int, table: pd.DataFrame) -> Choice:
+    answers = comparison.answers[chosen]
+    assert answers is not None
+    row = comparison.table.to_dict("records")[chosen]
+    return Choice(table, comparison.contenders[chosen], row, answers, comparison.images)
 
 
 def compute_saving(

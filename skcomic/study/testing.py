@@ -14,6 +14,8 @@ from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.study.baselines import train_and_score
 from skcomic.study.comparison import Run
 from skcomic.study.contenders import Contender, find_net, find_vectorizer, name_with_size
+from skcomic.study.evaluation import Answers, ask
+from skcomic.study.examples import list_examples
 from skcomic.study.robustness import measure_robustness
 from skcomic.study.settings import StudySettings
 
@@ -29,7 +31,7 @@ class Tested(NamedTuple):
         As `test` in `Study`, without `comparisons`.
     predicted : ndarray of shape (n_test_images,)
         Its answers.
-    robustness : list of dict or None
+    robustness, examples : list of dict or None
         As in `Study`.
     """
 
@@ -37,6 +39,7 @@ class Tested(NamedTuple):
     scores: dict[str, Any]
     predicted: np.ndarray
     robustness: list[dict[str, Any]] | None
+    examples: list[dict[str, Any]] | None
 
 
 def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: Run) -> Tested:
@@ -67,11 +70,12 @@ def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: 
     development = pd.concat([parts.train, parts.validation])
     fit.fit(fit.make_rows(development.path), development.label)
     rows = fit.make_rows(parts.test.path)
-    predicted = fit.classifier.predict(rows)
-    scores = _score(fit.classifier, rows, predicted, parts, settings)
+    answers = ask(fit.classifier, rows)
+    scores = _score(answers, parts, settings)
     named = {"net": name_with_size(chosen), **scores, **fit.times_}
-    robustness = measure_robustness(fit, parts.test, predicted, settings, run.n_jobs)
-    return Tested(fitted, named, predicted, robustness)
+    robustness = measure_robustness(fit, parts.test, answers.predicted, settings, run.n_jobs)
+    examples = list_examples(answers, parts.test, np.unique(parts.train.label))
+    return Tested(fitted, named, answers.predicted, robustness, examples)
 
 
 def score_baselines(
@@ -104,10 +108,10 @@ def score_baselines(
     comparisons = []
 
     def score(baseline: Any) -> dict[str, Any]:
-        predicted = baseline.predict(test_rows)
+        answers = ask(baseline, test_rows)
         name = type(baseline).__name__
-        comparisons.append(_compare(tested, name, predicted, parts, settings))
-        return _score(baseline, test_rows, predicted, parts, settings)
+        comparisons.append(_compare(tested, name, answers.predicted, parts, settings))
+        return _score(answers, parts, settings)
 
     baselines = train_and_score(
         rows, development.label, score, seed=settings.random_state,
@@ -116,19 +120,13 @@ def score_baselines(
     return baselines, comparisons
 
 
-def _score(
-    classifier: Any, rows: Any, predicted: np.ndarray, parts: Bunch, settings: StudySettings
-) -> dict[str, Any]:
-    labels = parts.test.label
-    probabilities = None
-    classes = np.unique(parts.train.label)
-    if hasattr(classifier, "predict_proba"):
-        probabilities, classes = classifier.predict_proba(rows), classifier.classes_
+def _score(answers: Answers, parts: Bunch, settings: StudySettings) -> dict[str, Any]:
+    labels, classes = parts.test.label, np.unique(parts.train.label)
     scores = score_predictions(
-        labels, predicted, probabilities, parts.test.pair, classes=classes,
+        labels, answers.predicted, answers.probabilities, parts.test.pair, classes=classes,
         positive=settings.positive, random_state=settings.random_state,
     )  # fmt: skip
-    return describe_scores(scores, labels, predicted, classes)
+    return describe_scores(scores, labels, answers.predicted, classes)
 
 
 def _compare(
