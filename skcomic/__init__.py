@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "catalogue.footprint": ["Footprint", "estimate_footprint"],
         "catalogue.loading": ["load_catalogue"],
         "catalogue.splitting": ["split_catalogue"],
+        "displays.abstention": ["AbstentionDisplay"],
         "displays.robustness": ["RobustnessDisplay"],
         "displays.time_score": ["TimeScoreDisplay"],
         "evidence.comparisons": ["PairedComparison", "compare_paired"],

@@ -29,6 +29,10 @@ WITHOUT_EXAMPLE = {
 # Methods as well, if skcomic itself defines them.
 PUBLIC_NAMES = [
     "ARCHITECTURES",
+    "AbstentionDisplay",
+    "AbstentionDisplay.from_predictions",
+    "AbstentionDisplay.from_study",
+    "AbstentionDisplay.plot",
     "BalancedHalvingSearchCV",
     "BalancedHalvingSearchCV.draw_candidates",
     "BalancedHalvingSearchCV.fit",
@@ -89,8 +93,10 @@ PUBLIC_NAMES = [
     "Study",
     "Study.caveats",
     "Study.compare_with_report",
+    "Study.describe_abstention",
     "Study.describe_images",
     "Study.display",
+    "Study.display_abstention",
     "Study.display_robustness",
     "Study.name_candidates",
     "Study.seconds",

@@ -38,7 +38,10 @@ def predict(
     batch_size: Annotated[int, typer.Option(help="How many images are answered at a time.")] = 256,
     jobs: Annotated[int, typer.Option(help="Threads that decode; -1: one on each core.")] = -1,
 ) -> None:
-    """Classify images: a CSV with a row for each; exit code 1 if some cannot be read."""
+    """Classify images: a CSV with a row for each; exit code 1 if some cannot be read.
+
+    A model of a study with --abstain says "unsure" of what is less probable than its threshold.
+    """
     n_bad = n_images = 0
     with plain_errors():
         # Everything that can be wrong is checked before TensorFlow is imported.
@@ -53,7 +56,10 @@ def predict(
         from skcomic.models.persistence import load
         from skcomic.models.prediction import predict_files
 
-        predictions = predict_files(load(model), found, batch_size=batch_size, n_jobs=jobs)
+        threshold = _threshold(manifest)
+        predictions = predict_files(
+            load(model), found, batch_size=batch_size, n_jobs=jobs, threshold=threshold
+        )
         with _table(out) as table:
             rows = csv.writer(table, lineterminator="\n")
             classes = [f"probability_{label}" for label in manifest["classes"]]
@@ -104,6 +110,13 @@ def _manifest_of(model: Path, paths: list[str]) -> dict[str, Any]:
                 f"{path!r} is the model file, and the first: skcomic predict {path} {model}"
             ) from error
         raise
+
+
+def _threshold(manifest: dict[str, Any]) -> float | None:
+    """Return the probability below which a study with a wanted accuracy does not answer."""
+    abstention = (manifest.get("about") or {}).get("abstention") or {}
+    threshold = abstention.get("threshold")
+    return float(threshold) if isinstance(threshold, int | float) else None
 
 
 def _find(paths: list[str], skipped: Counter[str]) -> Iterator[str]:

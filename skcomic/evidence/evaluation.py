@@ -4,12 +4,16 @@ from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import confusion_matrix
 
 from skcomic.catalogue.validation import normalize
 from skcomic.evidence.intervals import ScoreInterval, score_interval
 from skcomic.evidence.label_scores import LABEL_SCORES
 from skcomic.evidence.probability_scores import PROBABILITY_SCORES, RANKING_SCORES
+
+#: Begins the names of columns of probabilities; the class follows.
+PROBABILITY = "probability_"
 
 #: The class that scores are of where there is one of this name.
 DEFAULT_POSITIVE = "comics"
@@ -100,6 +104,36 @@ def describe_scores(
         "interval": {name: [each.low, each.high] for name, each in scores.items()},
         "confusion": confusion_matrix(y_true, y_pred, labels=classes).tolist(),
     }
+
+
+def tabulate_answers(
+    images: pd.DataFrame, predicted: Any, probabilities: Any, classes: Any
+) -> pd.DataFrame:
+    """Make a table of images and answers.
+
+    Parameters
+    ----------
+    images : DataFrame
+        With columns `path`, `label` and `pair`.
+    predicted : array-like of shape (n_images,)
+        Labels.
+    probabilities : array-like of shape (n_images, n_classes) or None
+        Of the classes.
+    classes : array-like of shape (n_classes,)
+        Their labels.
+
+    Returns
+    -------
+    answers : DataFrame
+        These columns, `predicted`, and, if there are probabilities, one for each class, such as
+        `probability_comics`.
+    """
+    answers = images[["path", "label", "pair"]].reset_index(drop=True)
+    answers["predicted"] = np.asarray(predicted)
+    if probabilities is not None:
+        for column, label in enumerate(classes):
+            answers[f"{PROBABILITY}{label}"] = np.asarray(probabilities)[:, column]
+    return answers
 
 
 def choose_positive(classes: list[Any], positive: Any) -> Any:

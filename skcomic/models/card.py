@@ -15,8 +15,8 @@ _CONFIDENCE = 0.95  # of the intervals; as they are usually reported
 _STUDY_ENTRIES = {
     "catalogue", "split", "given_split", "skipped", "classes", "contrast", "duplicates",
     "quarantine", "footprint", "candidates", "chosen_net", "sizes", "saving", "chosen_size",
-    "test", "robustness", "suspect_labels", "examples", "baselines", "caveats", "settings",
-    "versions", "stage_seconds", "seconds",
+    "test", "calibration", "robustness", "suspect_labels", "examples", "abstention", "baselines",
+    "caveats", "settings", "versions", "stage_seconds", "seconds",
 }  # fmt: skip
 
 
@@ -245,6 +245,12 @@ def _limits(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
     if about.get("test"):
         yield "* The scores are those of one split and one seed."
     yield f"* Probabilities were {calibrated}."
+    threshold = (about.get("abstention") or {}).get("threshold")
+    if threshold is not None:
+        yield (
+            f"* `skcomic predict` says 'unsure' where no class has a probability of "
+            f"{_escape(threshold)}."
+        )
     yield from (f"* {_escape(caveat)}" for caveat in about.get("caveats") or [])
 
 

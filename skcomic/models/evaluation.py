@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 
 from skcomic.catalogue.validation import validate_catalogue
-from skcomic.evidence.evaluation import choose_positive, describe_scores, score_predictions
+from skcomic.evidence.evaluation import (
+    choose_positive,
+    describe_scores,
+    score_predictions,
+    tabulate_answers,
+)
 from skcomic.evidence.intervals import ScoreInterval
 from skcomic.models.prediction import predict_files
 
@@ -162,10 +167,9 @@ def evaluate(
         )
     read = [each for each in predicted if not each.error]
     probabilities = np.array([each.probabilities for each in read])
-    answers = known.loc[is_read, ["path", "label", "pair"]].reset_index(drop=True)
-    answers["predicted"] = [each.label for each in read]
-    for column, label in enumerate(classes):
-        answers[f"probability_{label}"] = probabilities[:, column]
+    answers = tabulate_answers(
+        known[is_read], [each.label for each in read], probabilities, classes
+    )
     scores = score_predictions(
         answers.label, answers.predicted, probabilities, answers.pair, classes=model.classes_,
         positive=positive, random_state=random_state,

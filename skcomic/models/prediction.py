@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from skcomic.evidence.abstention import UNSURE
 from skcomic.images.decoding import ImageReadError, PathLike
 from skcomic.images.listing import walk_images
 from skcomic.nets.network_files import is_fitted_classifier, is_network
@@ -49,6 +50,7 @@ def predict_files(
     *,
     batch_size: int = 256,
     n_jobs: int | None = -1,
+    threshold: float | None = None,
 ) -> Iterator[Prediction]:
     """Classify any number of image files with the memory of one batch.
 
@@ -64,6 +66,9 @@ def predict_files(
         How many images are decoded and classified at a time.
     n_jobs : int or None, default=-1
         Number of threads that decode; -1 is all cores.
+    threshold : float, default=None
+        Where no class is as probable as this, the label is "unsure"; of a study with `abstain` it
+        is ``study.abstention["threshold"]``. None: it is always the most probable class.
 
     Returns
     -------
@@ -105,7 +110,7 @@ def predict_files(
     vectorizer.set_params(n_jobs=n_jobs)
     if hasattr(vectorizer, "on_error"):
         vectorizer.set_params(on_error="raise")  # so that the reasons are reported
-    return _predict_batches(vectorizer, classifier, iter(paths), batch_size)
+    return _predict_batches(vectorizer, classifier, iter(paths), batch_size, threshold)
 
 
 def find_images(where: str, skipped: Counter[str] | None = None) -> Iterator[str]:
@@ -168,7 +173,11 @@ def _split_vectorizer(model: Any) -> tuple[Any, Any]:
 
 
 def _predict_batches(
-    vectorizer: Any, classifier: Any, paths: Iterator[PathLike], batch_size: int
+    vectorizer: Any,
+    classifier: Any,
+    paths: Iterator[PathLike],
+    batch_size: int,
+    threshold: float | None,
 ) -> Iterator[Prediction]:
     last = classifier[-1] if hasattr(classifier, "steps") else classifier
     by_probability = is_fitted_classifier(last)
@@ -186,7 +195,10 @@ def _predict_batches(
             if path in errors:
                 yield Prediction(path, None, None, errors[path])
             else:
-                yield Prediction(path, *next(predictions), "")
+                label, probabilities = next(predictions)
+                if threshold is not None and probabilities.max() < threshold:
+                    label = UNSURE
+                yield Prediction(path, label, probabilities, "")
 
 
 def _decode(vectorizer: Any, paths: list[str]) -> tuple[np.ndarray, dict[str, str]]:

@@ -25,8 +25,9 @@ CHECKPOINTS = "checkpoints"
 
 CANDIDATES, SIZES, NUMBERS, PAGE = "candidates.csv", "sizes.csv", "study.json", "report.html"
 QUARANTINE, MODEL, CARD = "quarantine.csv", "model.skcomic", "card.md"
+PREDICTIONS, ANSWERS_FIGURE = "predictions.csv", "figures/answers.png"
 SEARCH_FIGURE, SIZES_FIGURE = "figures/search.png", "figures/sizes.png"
-ROBUSTNESS_FIGURE = "figures/robustness.png"
+ROBUSTNESS_FIGURE, ABSTENTION_FIGURE = "figures/robustness.png", "figures/abstention.png"
 
 # Written before anything else; a folder without it is not taken for a study's.
 _SETTINGS_FILE = "settings.json"
@@ -35,8 +36,8 @@ _LOCK = ".lock"
 # to that place; then nothing of the former one is left.
 _NEXT, _MOVING = ".next", ".moving"
 _PARTS = (
-    QUARANTINE, CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, ROBUSTNESS_FIGURE, NUMBERS, PAGE,
-    MODEL, CARD,
+    QUARANTINE, CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, PREDICTIONS,
+    ANSWERS_FIGURE, ROBUSTNESS_FIGURE, ABSTENTION_FIGURE, NUMBERS, PAGE, MODEL, CARD,
 )  # fmt: skip
 
 

@@ -12,18 +12,21 @@ from typing import Any
 
 from skcomic._csv import encode_table
 from skcomic._files import write_file
-from skcomic.evidence.evaluation import SCORE_LABELS
+from skcomic.evidence.evaluation import PROBABILITY, SCORE_LABELS
 from skcomic.images.decoding import ImageReadError, read_raster
 from skcomic.images.thumbnails import encode_raster, encode_thumbnail
 from skcomic.models.card import render_card
 from skcomic.models.persistence import save
 from skcomic.selection.costs import COST_LABELS
 from skcomic.study.folder import (
+    ABSTENTION_FIGURE,
+    ANSWERS_FIGURE,
     CANDIDATES,
     CARD,
     MODEL,
     NUMBERS,
     PAGE,
+    PREDICTIONS,
     QUARANTINE,
     ROBUSTNESS_FIGURE,
     SEARCH_FIGURE,
@@ -67,6 +70,8 @@ def write_study(study: Study, working: Path) -> list[str]:
     for name, frame in ((CANDIDATES, study.candidates), (SIZES, study.sizes)):
         if frame is not None:
             write_file(working / name, frame.to_csv(index=False))
+    if study.predictions is not None:
+        write_file(working / PREDICTIONS, encode_table(study.predictions))
     is_finished = study.pipeline is not None
     failures: list[str] = []
     if is_finished:
@@ -78,14 +83,16 @@ def write_study(study: Study, working: Path) -> list[str]:
             (working / MODEL).unlink(missing_ok=True)
             failures.append(f"{MODEL} was not made: {error}; keep the study's `pipeline` yourself")
     figures = {}
-    for file, measured, make_display in (
-        (SEARCH_FIGURE, study.candidates, lambda: study.display("search")),
-        (SIZES_FIGURE, study.sizes, lambda: study.display("sizes")),
-        (ROBUSTNESS_FIGURE, study.robustness, study.display_robustness),
+    for file, measured, draw in (
+        (SEARCH_FIGURE, study.candidates, lambda: _draw(study.display("search"))),
+        (SIZES_FIGURE, study.sizes, lambda: _draw(study.display("sizes"))),
+        (ANSWERS_FIGURE, study.calibration, lambda: _draw_answers(study)),
+        (ROBUSTNESS_FIGURE, study.robustness, lambda: _draw(study.display_robustness())),
+        (ABSTENTION_FIGURE, study.abstention, lambda: _draw(study.display_abstention())),
     ):
         if measured is not None:
             with _noting_failure(failures, file):
-                figures[Path(file).stem] = _draw(make_display())
+                figures[Path(file).stem] = draw()
                 write_file(working / file, figures[Path(file).stem])
     with _noting_failure(failures, PAGE):
         write_file(working / PAGE, _render(study, figures))
@@ -108,13 +115,36 @@ def _noting_failure(failures: list[str], name: str) -> Iterator[None]:
 
 
 def _draw(display: Any) -> bytes:
+    figure = _make_figure(display.figsize)
+    display.plot(figure.add_subplot())
+    return _encode(figure)
+
+
+def _draw_answers(study: Study) -> bytes:
+    from skcomic.displays.answers import answers_size, draw_answers
+
+    predictions = study.predictions
+    assert predictions is not None
+    columns = [name for name in predictions if str(name).startswith(PROBABILITY)]
+    figure = _make_figure(answers_size(len(columns)))
+    draw_answers(
+        figure, predictions.label, predictions[columns],
+        classes=[row["label"] for row in study.classes], positive=study.settings.positive,
+    )  # fmt: skip
+    return _encode(figure)
+
+
+def _make_figure(figsize: tuple[float, float]) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     # A figure of its own, without pyplot: no screen is needed and no global is touched.
-    figure = Figure(figsize=display.figsize, layout="constrained")
+    figure = Figure(figsize=figsize, layout="constrained")
     FigureCanvasAgg(figure)
-    display.plot(figure.add_subplot())
+    return figure
+
+
+def _encode(figure: Any) -> bytes:
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=_DOTS_PER_INCH)
     return png.getvalue()

@@ -17,6 +17,7 @@ from skcomic.study.caveats import find_caveats
 from skcomic.study.settings import StudySettings
 
 if TYPE_CHECKING:
+    from skcomic.displays.abstention import AbstentionDisplay
     from skcomic.displays.robustness import RobustnessDisplay
     from skcomic.displays.time_score import TimeScoreDisplay
 
@@ -86,6 +87,17 @@ class Study:
         `interval` of each, and `confusion` (a row for each true class) of the last fit;
         `comparisons` with each of the baselines: the `difference` of the F-scores, its 95 %
         `interval`, the `p_value` of McNemar's exact test, and a `sentence`.
+    predictions : DataFrame
+        One row per test image: `path`, `label`, `pair`, what was `predicted`, and the probability
+        of each class, such as `probability_comics`. Not in `to_dict`.
+    calibration : dict
+        Of the test: the expected calibration `error`, and its `bins`: a row for each tenth of the
+        probability of the answers, with their number `n`, mean `confidence` and `accuracy`. None
+        without probabilities.
+    robustness : list of dict
+        For the test `images` unchanged (up to 500 of them), and changed in each of eight ways, the
+        number `n`, `f_score`, its 95 % `interval`, the `difference` to the unchanged ones and
+        its `difference_interval`. None for an estimator of the user's own that takes paths.
     suspect_labels : list of dict
         Images whose labels look wrong, at most 20, the first the most: `path`, `label`, the
         `probability` of that label by the chosen contender, trained without the image, and the
@@ -95,10 +107,12 @@ class Study:
         Test images, described in the same way: the most confident mistakes, and the images of
         each class that are recognised most surely; `is_mistake` tells them apart. None without
         probabilities.
-    robustness : list of dict
-        For the test `images` unchanged (up to 500 of them), and changed in each of eight ways, the
-        number `n`, `f_score`, its 95 % `interval`, the `difference` to the unchanged ones and
-        its `difference_interval`. None for an estimator of the user's own that takes paths.
+    abstention : dict
+        The accuracy of the answers given where the less sure ones are not: the `curve` on the test
+        images (`threshold` of the highest probability, share `answered`, `accuracy`), and, if an
+        accuracy is `wanted`, the `threshold` that was chosen by the validation images (None if
+        there is no such), with `answered` and `accuracy` there, `validation`, and on the test,
+        `test`, with the 95 % `interval` of that accuracy. None without probabilities.
     baselines : list of dict
         The same for classifiers without a network, and their `cpu_seconds`; one that took too
         long has only its name and the reason, `failure`.
@@ -125,9 +139,12 @@ class Study:
     chosen_size: int | None = None
     saving: dict[str, float | int | None] | None = None
     test: dict[str, Any] | None = None
+    predictions: pd.DataFrame | None = field(default=None, repr=False)
+    calibration: dict[str, Any] | None = None
     robustness: list[dict[str, Any]] | None = None
     suspect_labels: list[dict[str, Any]] | None = None
     examples: list[dict[str, Any]] | None = None
+    abstention: dict[str, Any] | None = None
     baselines: list[dict[str, Any]] | None = None
     pipeline: Pipeline | None = field(default=None, repr=False)
     stage_seconds: dict[str, float] = field(default_factory=dict)
@@ -219,6 +236,51 @@ class Study:
         if self.robustness is None:
             raise ValueError("the study has measured no robustness")
         return RobustnessDisplay.from_rows(self.robustness)
+
+    def display_abstention(self) -> "AbstentionDisplay":
+        """Show how accurate the choice is where it answers only what it is sure of.
+
+        Returns
+        -------
+        display : AbstentionDisplay
+            Not yet drawn.
+
+        Raises
+        ------
+        ValueError
+            If that was not measured.
+        """
+        from skcomic.displays.abstention import AbstentionDisplay
+
+        if self.abstention is None:
+            raise ValueError("the study has measured no abstention")
+        return AbstentionDisplay.from_study(self.abstention)
+
+    def describe_abstention(self) -> str | None:
+        """Say what comes of the wanted accuracy.
+
+        Returns
+        -------
+        sentence : str or None
+            None if no accuracy is wanted, or there are no probabilities.
+        """
+        if self.abstention is None or self.abstention["wanted"] is None:
+            return None
+        wanted, threshold = self.abstention["wanted"], self.abstention["threshold"]
+        if threshold is None:
+            return (
+                f"No share of the answers to the validation images has the wanted accuracy of "
+                f"{wanted:g}: predictions are always given."
+            )
+        test = self.abstention["test"]
+        begin = (
+            f"Wanted is an accuracy of {wanted:g}: answers of a probability below {threshold:.3f} "
+            f"are 'unsure'. On the test, {test['answered']:.1%} of the images are answered"
+        )
+        if test["accuracy"] is None:
+            return f"{begin}."
+        low, high = test["interval"]
+        return f"{begin}, with an accuracy of {test['accuracy']:.3f} ({low:.3f} to {high:.3f})."
 
     def compare_with_report(self) -> str | None:
         """Compare the choice of the search with the best of the report's nets.
@@ -322,9 +384,11 @@ class Study:
             "saving": self.saving,
             "chosen_size": self.chosen_size,
             "test": self.test,
+            "calibration": self.calibration,
             "robustness": self.robustness,
             "suspect_labels": self.suspect_labels,
             "examples": self.examples,
+            "abstention": self.abstention,
             "baselines": self.baselines,
             "caveats": self.caveats,
             "settings": asdict(self.settings),

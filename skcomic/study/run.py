@@ -17,6 +17,7 @@ from skcomic._estimator import reset_run_parameters
 from skcomic.catalogue.validation import PARTS, validate_catalogue
 from skcomic.images.decoding import PathLike
 from skcomic.images.loading import temporary_cache
+from skcomic.study.abstention import measure_abstention
 from skcomic.study.comparison import Run
 from skcomic.study.contenders import (
     Contender,
@@ -202,6 +203,11 @@ class _Runner:
                 tested = fit_and_test(choice.contender, parts, settings, run)
                 self.study.test, self.study.robustness = tested.scores, tested.robustness
                 self.study.examples = tested.examples
+                self.study.predictions = tested.predictions
+                self.study.calibration = tested.calibration
+                self.study.abstention = measure_abstention(
+                    choice.answers, choice.images, tested.answers, parts.test, settings
+                )
             self._finish_stage(seconds)
         with self._timed("baselines") as seconds:
             self.study.baselines, comparisons = score_baselines(

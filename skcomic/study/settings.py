@@ -137,6 +137,10 @@ class StudySettings:
     tolerance : float, "1se" or None, default=None
         How far below the best validation F-score a choice may be. "1se": by one standard error
         of the difference on the same images. None: "1se" with folds, else 0.005.
+    abstain : float, default=None
+        The accuracy that is wanted of the answers that are given: a threshold of the probability
+        is chosen by the validation images, below which `skcomic predict` says "unsure". None: it
+        always answers.
     positive : str, default=None
         The class that precision, recall and F-score are of. None: "comics" if there is such
         a class, else the second of two classes; macro averages for more than two.
@@ -243,6 +247,14 @@ class StudySettings:
             "F-score that may be lost for a lower cost: a number, or 1se, one standard error.",
             "0 or more, or 1se",
             lambda value: value in (None, ONE_SE) or (_is_real(value) and value >= 0),
+        ),
+    )
+    abstain: float | None = field(
+        default=None,
+        metadata=_about(
+            "Accuracy wanted of the answers given, such as 0.99; what is less sure is 'unsure'.",
+            "a share between 0 and 1",
+            lambda value: value is None or (_is_real(value) and 0 < value < 1),
         ),
     )
     positive: str | None = field(

@@ -7,8 +7,9 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
+from skcomic.evidence.calibration import calibration_bins, calibration_error
 from skcomic.evidence.comparisons import compare_paired
-from skcomic.evidence.evaluation import describe_scores, score_predictions
+from skcomic.evidence.evaluation import describe_scores, score_predictions, tabulate_answers
 from skcomic.images.decoding import PathLike
 from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.study.baselines import train_and_score
@@ -29,15 +30,19 @@ class Tested(NamedTuple):
         From paths to classes.
     scores : dict
         As `test` in `Study`, without `comparisons`.
-    predicted : ndarray of shape (n_test_images,)
-        Its answers.
+    answers : Answers
+        For the test images.
+    predictions : DataFrame
+        As in `Study`, as are the others.
+    calibration : dict or None
     robustness, examples : list of dict or None
-        As in `Study`.
     """
 
     fitted: Any
     scores: dict[str, Any]
-    predicted: np.ndarray
+    answers: Answers
+    predictions: pd.DataFrame
+    calibration: dict[str, Any] | None
     robustness: list[dict[str, Any]] | None
     examples: list[dict[str, Any]] | None
 
@@ -74,8 +79,14 @@ def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: 
     scores = _score(answers, parts, settings)
     named = {"net": name_with_size(chosen), **scores, **fit.times_}
     robustness = measure_robustness(fit, parts.test, answers.predicted, settings, run.n_jobs)
-    examples = list_examples(answers, parts.test, np.unique(parts.train.label))
-    return Tested(fitted, named, answers.predicted, robustness, examples)
+    classes = np.unique(parts.train.label)
+    predictions = tabulate_answers(parts.test, *answers, classes)
+    calibration = None
+    if answers.probabilities is not None:
+        bins = calibration_bins(parts.test.label, answers.probabilities, classes)
+        calibration = {"error": calibration_error(bins), "bins": bins.to_dict("records")}
+    examples = list_examples(answers, parts.test, classes)
+    return Tested(fitted, named, answers, predictions, calibration, robustness, examples)
 
 
 def score_baselines(
@@ -133,7 +144,7 @@ def _compare(
     tested: Tested, name: str, predicted: np.ndarray, parts: Bunch, settings: StudySettings
 ) -> dict[str, Any]:
     comparison = compare_paired(
-        parts.test.label, tested.predicted, predicted, parts.test.pair,
+        parts.test.label, tested.answers.predicted, predicted, parts.test.pair,
         positive=settings.positive, random_state=settings.random_state,
     )  # fmt: skip
     return {

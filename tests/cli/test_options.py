@@ -35,6 +35,7 @@ COMMANDS = {
         "--max-fit-seconds": ["0", "x"],
         "--validation": ["1", "0.5", "folds"],
         "--tolerance": ["-0.1", "x", "2se"],
+        "--abstain": ["0", "1", "99", "x"],
         "--positive": ["dogs"],
         "--precision": ["float16"],
         "--search": ["grid"],

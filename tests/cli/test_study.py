@@ -45,8 +45,9 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
     assert names == {
         ".lock", "cache", "cache/rasters.lmdb", "cache/rasters.lmdb-checked",
         "cache/rasters.lmdb-lock", "candidates.csv", "card.md", "drawn", "drawn/comics",
-        "drawn/faces", "figures", "figures/search.png", "figures/sizes.png", "model.skcomic",
-        "report.html", "settings.json", "sizes.csv", "study.json",
+        "drawn/faces", "figures", "figures/abstention.png", "figures/answers.png",
+        "figures/robustness.png", "figures/search.png", "figures/sizes.png", "model.skcomic",
+        "predictions.csv", "report.html", "settings.json", "sizes.csv", "study.json",
     }  # fmt: skip
     numbers = json.loads((out / "study.json").read_text())
     assert numbers["catalogue"] == {"images": 24, "labels": 2, "pairs": 12}

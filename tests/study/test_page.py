@@ -52,7 +52,10 @@ def test_parts_are_written_as_their_stage_ends(stages: dict[str, Study], tmp_pat
     assert written[0] == {"report.html"}
     assert written[1] == written[0] | {"candidates.csv", "figures/search.png"}
     assert written[2] == written[1] | {"sizes.csv", "figures/sizes.png"}
-    assert written[3] == written[2] | {"figures/robustness.png"}
+    assert written[3] == written[2] | {
+        "predictions.csv", "figures/answers.png", "figures/robustness.png",
+        "figures/abstention.png",
+    }  # fmt: skip
     assert written[4] == written[3] | {"study.json", "model.skcomic", "card.md"}
     assert ["This study is not finished" in page for page in pages] == [True] * 4 + [False]
     assert ["1. The search" in page for page in pages] == [False] + [True] * 4
@@ -84,6 +87,9 @@ def test_files_hold_the_numbers(
     assert "48 images of 2 classes, 24 pairs" in card
     right = sum(study.test["confusion"][i][i] for i in range(2))
     assert f" | {right / 16:.4f} | " in card
+    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    pd.testing.assert_frame_equal(predictions, study.predictions, check_dtype=False)
+    assert (predictions.predicted == predictions.label).sum() == right
     probabilities = load(tmp_path / "model.skcomic").predict_proba(faces.path)
     assert np.array_equal(probabilities, study.pipeline.predict_proba(faces.path))
 
@@ -227,16 +233,16 @@ def test_a_page_that_fails_costs_neither_numbers_nor_model(
         raise RuntimeError("no font")
 
     prepare_folder(tmp_path, SETTINGS)
-    for name in ("_draw", "_render", "render_card"):
+    for name in ("_make_figure", "_render", "render_card"):
         monkeypatch.setattr(skcomic.study.page, name, fail)
     failures = write_study(stages["baselines"], tmp_path)
     assert [failure.split()[0] for failure in failures] == [
-        "figures/search.png", "figures/sizes.png", "figures/robustness.png", "report.html",
-        "card.md",
+        "figures/search.png", "figures/sizes.png", "figures/answers.png",
+        "figures/robustness.png", "figures/abstention.png", "report.html", "card.md",
     ]  # fmt: skip
     assert failures[0] == "figures/search.png could not be made: RuntimeError: no font"
     assert set(finished_parts(tmp_path)) == {
-        "candidates.csv", "sizes.csv", "study.json", "model.skcomic",
+        "candidates.csv", "sizes.csv", "predictions.csv", "study.json", "model.skcomic",
     }  # fmt: skip
     assert load(tmp_path / "model.skcomic").classes_.tolist() == ["comics", "faces"]
 
