@@ -1,5 +1,6 @@
 """What a study chooses of what it has compared, and why not the others."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,11 +53,12 @@ def exclude_over_limit(table: pd.DataFrame, settings: StudySettings) -> pd.DataF
         If all contenders are over a limit; the message has the lowest of their costs.
     """
     for limit in _LIMITS:
+        highest = getattr(settings, limit.setting)
         table = _exclude_over(table, limit, settings)
-        if not _may_be_chosen(table).any():
+        if highest is not None and not _may_be_chosen(table).any():
             costs = table[limit.column].astype(float) / limit.bytes_or_seconds
             raise ValueError(
-                f"no contender is within {limit.setting}={getattr(settings, limit.setting):g}"
+                f"no contender is within {limit.setting}={highest:g}"
                 + ("" if costs.isna().all() else f": the lowest has {costs.min():.3g}")
                 + "; raise the limit"
             )
@@ -65,17 +67,30 @@ def exclude_over_limit(table: pd.DataFrame, settings: StudySettings) -> pd.DataF
 
 def _exclude_over(table: pd.DataFrame, limit: _Limit, settings: StudySettings) -> pd.DataFrame:
     """Note which contenders cost more than one limit, where the user gives it."""
-    highest = getattr(settings, limit.setting)
-    if highest is None:
-        return table
-    costs = table[limit.column].astype(float) / limit.bytes_or_seconds
-    reasons = {}
-    for row in costs.index[~(costs <= highest)]:
-        what = limit.text.format(costs[row])
-        if np.isnan(costs[row]):
-            what = f"its {limit.column} is not known"
-        reasons[row] = f"{what}, at most {highest:g} is allowed ({limit.setting})"
-    return _exclude(table, reasons)
+    costs = table[limit.column].astype(float)
+    reasons = {row: _reason_over(cost, limit, settings) for row, cost in costs.items()}
+    return _exclude(table, {row: reason for row, reason in reasons.items() if reason is not None})
+
+
+def _reason_over(cost: float, limit: _Limit, settings: StudySettings) -> str | None:
+    highest, cost = getattr(settings, limit.setting), cost / limit.bytes_or_seconds
+    if highest is None or cost <= highest:
+        return None
+    what = limit.text.format(cost) if pd.notna(cost) else f"its {limit.column} is not known"
+    return f"{what}, at most {highest:g} is allowed ({limit.setting})"
+
+
+def is_over_limit(get_cost: Callable[[str], float], settings: StudySettings) -> bool:
+    """Return whether a contender costs more than the user allows.
+
+    Parameters
+    ----------
+    get_cost : callable
+        Gives a cost of the contender by the name of its column.
+    settings : StudySettings
+        The limits are of use here.
+    """
+    return any(_reason_over(get_cost(each.column), each, settings) for each in _LIMITS)
 
 
 def find_sufficient(table: pd.DataFrame, settings: StudySettings) -> str | None:

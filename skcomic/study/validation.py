@@ -9,6 +9,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from skcomic.evidence.comparisons import paired_difference
 from skcomic.selection.scoring import score_labels
+from skcomic.study.choice import is_over_limit
 from skcomic.study.comparison import Comparison, Run, compare, tabulate
 from skcomic.study.contenders import Contender, describe_contender
 from skcomic.study.evaluation import Answers
@@ -166,8 +167,9 @@ def _drop_surpassed(
 ) -> list[_OnFolds]:
     """Drop what is worse than a cheaper contender by more than luck explains."""
     kept = []
+    may_be_chosen = [each for each in left if not is_over_limit(each.mean, settings)]
     for each in left:
-        for other in left:
+        for other in may_be_chosen:
             if not other.mean(settings.cost) < each.mean(settings.cost):
                 continue
             pair = images.label, other.predicted(), each.predicted(), images.pair

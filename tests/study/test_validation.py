@@ -98,6 +98,10 @@ def test_what_a_cheaper_contender_surpasses_is_dropped(
         contenders, faces, StudySettings(validation=4, cost="predict_ms"), RUN, drop=False
     ).table
     assert whole.set_index("net").folds["poor"] == 4
+    # What cannot be chosen itself surpasses nothing: that one has no known size.
+    limited = StudySettings(validation=4, cost="predict_ms", max_model_kb=1e6)
+    of_limit = compare_on_folds(contenders, faces, limited, RUN, drop=True).table
+    assert of_limit.set_index("net").folds["poor"] == 4
 
 
 def test_the_choice_is_within_one_standard_error_of_the_best() -> None:
