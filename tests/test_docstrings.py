@@ -108,6 +108,7 @@ PUBLIC_NAMES = [
     "TimeScoreDisplay.figsize",
     "TimeScoreDisplay.from_cv_results",
     "TimeScoreDisplay.from_frame",
+    "TimeScoreDisplay.pareto_front",
     "TimeScoreDisplay.plot",
     "__version__",
     "build_convnet",

@@ -74,12 +74,14 @@ class ProgressReporter:
 def _describe_stage(stage: str, study: "Study") -> list[str]:
     seconds = f"({study.stage_seconds[stage]:.1f} s)"
     if stage == "split":
-        n = study.split
+        n, n_folds = study.split, study.settings.n_folds
+        developed = f"{n['train']} images for training, {n['validation']} for validation"
+        if n_folds > 1:
+            developed = f"{n['train']} images for training and validation, in {n_folds} folds"
         return [
             *study.describe_images(),
             str(study.footprint),
-            f"{n['train']} images for training, {n['validation']} for validation, "
-            f"{n['test']} for the test; {n['search']} for the search {seconds}",
+            f"{developed}, {n['test']} for the test; {n['search']} for the search {seconds}",
         ]
     if stage == "search":
         assert study.candidates is not None

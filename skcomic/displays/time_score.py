@@ -32,6 +32,9 @@ _MAX_LINEAR_RATIO = 20
 class TimeScoreDisplay:
     """Cost against F-score: each classifier's training and validation points, joined.
 
+    A broken line joins those that none of lower cost is as good as, the Pareto front; broad bars
+    are intervals, where they are known.
+
     Create it with `from_frame` or `from_cv_results`.
 
     Parameters
@@ -47,6 +50,8 @@ class TimeScoreDisplay:
         "model_bytes", as in `StudySettings`.
     chosen : str, default=None
         The net that is marked.
+    validation_limits : array-like of shape (n_nets, 2), default=None
+        Intervals of the validation F-scores.
 
     Attributes
     ----------
@@ -73,6 +78,7 @@ class TimeScoreDisplay:
         validation_f_scores: Any,
         cost: Cost = "cpu_seconds",
         chosen: str | None = None,
+        validation_limits: Any = None,
     ) -> None:
         self.nets = list(nets)
         self.costs = np.asarray(costs, dtype=float)
@@ -80,6 +86,10 @@ class TimeScoreDisplay:
         self.validation_f_scores = np.asarray(validation_f_scores, dtype=float)
         self.cost = cost
         self.chosen = chosen
+        limits = np.full((len(self.nets), 2), np.nan)
+        if validation_limits is not None:
+            limits[:] = validation_limits
+        self.validation_limits = limits
 
     @classmethod
     def from_frame(
@@ -92,7 +102,8 @@ class TimeScoreDisplay:
         frame : DataFrame
             One row per net: its name `net`, a column of the name of `cost`, `train_f_score`
             and `validation_f_score`. Rows in which one of these is missing, as of nets that
-            failed, are left out.
+            failed, are left out. If there are columns `validation_low` and `validation_high`,
+            they are the limits of intervals.
         cost : str, default="cpu_seconds"
             What is shown on the horizontal axis.
         chosen : str, default=None
@@ -111,6 +122,7 @@ class TimeScoreDisplay:
         columns = ["net", cost, "train_f_score", "validation_f_score"]
         if missing := [column for column in columns if column not in frame]:
             raise ValueError(f"the frame has no columns {missing}; it needs {columns}")
+        limits = frame.reindex(columns=["validation_low", "validation_high"])
         frame = frame[columns].dropna()
         return cls(
             frame.net,
@@ -119,6 +131,7 @@ class TimeScoreDisplay:
             validation_f_scores=frame.validation_f_score,
             cost=cost,
             chosen=chosen,
+            validation_limits=limits.loc[frame.index].to_numpy(float),
         )
 
     @classmethod
@@ -191,12 +204,19 @@ class TimeScoreDisplay:
                 self.validation_f_scores[i],
             )
             ax.plot([cost, cost], [train, validation], color=colour, linewidth=1.2, alpha=0.6)
+            if not np.isnan(limits := self.validation_limits[i]).any():
+                ax.plot([cost, cost], limits, color=colour, linewidth=5, alpha=0.15)
             ax.plot(cost, train, "o", color=colour, markerfacecolor="white", markersize=6)
             ax.plot(cost, validation, "o", color=colour, markersize=6)
             if net == self.chosen:
                 ax.plot(
                     cost, validation, "o", color=_CHOSEN, fillstyle="none", markersize=13, mew=2
                 )
+        front = self.pareto_front
+        ax.step(
+            self.costs[front], self.validation_f_scores[front], where="post", color="0.6",
+            linewidth=0.9, linestyle="--", zorder=0,
+        )  # fmt: skip
         _leave_room(ax, self.costs, np.r_[self.train_f_scores, self.validation_f_scores])
         self._name_the_nets(ax)
         ax.set_xlabel(COST_LABELS[self.cost])
@@ -207,6 +227,14 @@ class TimeScoreDisplay:
         self._explain(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    @property
+    def pareto_front(self) -> np.ndarray:
+        """Indices of those that none of lower cost is as good as, the cheapest first."""
+        order = np.lexsort((-self.validation_f_scores, self.costs))
+        best = np.maximum.accumulate(self.validation_f_scores[order])
+        is_better = np.append(True, np.diff(best) > 0)[: len(order)]
+        return np.asarray(order[is_better])
 
     @property
     def figsize(self) -> tuple[float, float]:
@@ -252,6 +280,8 @@ class TimeScoreDisplay:
         kinds = set(map(_kind, self.nets))
         marks = [mark(kind, color=_KINDS[kind][1]) for kind in _KINDS if kind in kinds]
         marks.append(mark("validation", color="0.3"))
+        if not np.isnan(self.validation_limits).all():
+            marks.append(Line2D([], [], color="0.3", linewidth=5, alpha=0.15, label="95 %"))
         marks.append(mark("training", color="0.3", markerfacecolor="white"))
         if self.chosen in self.nets:
             marks.append(mark("chosen", color=_CHOSEN, fillstyle="none", markersize=11, mew=2))

@@ -18,12 +18,14 @@ from sklearn.base import clone
 from skcomic._compat.joblib import follow_working_directory
 from skcomic._estimator import reset_run_parameters
 from skcomic._version import __version__
+from skcomic.evidence.intervals import score_interval
 from skcomic.images.cache import file_state
 from skcomic.images.decoding import PathLike
 from skcomic.nets.checkpoints import EVALUATION, FitStore, TrainingState
 from skcomic.nets.supervision import retry_on_worker_death, supervised_workers
 from skcomic.study.contenders import Contender, describe_contender, expected_work, find_net
 from skcomic.study.evaluation import Answers, TimedFit, evaluate
+from skcomic.study.settings import StudySettings
 
 # Columns of whole numbers, which may be missing.
 _COUNTS = (
@@ -159,6 +161,38 @@ def compare(
             answers.append(given)
     compared = [each for group in groups for _, each in group]
     return Comparison(compared, tabulate(rows), answers, validation)
+
+
+def add_intervals(comparison: Comparison, settings: StudySettings) -> Comparison:
+    """Add the limits of the validation F-scores to the table, `validation_low` and `_high`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Its table is not changed.
+    settings : StudySettings
+        The class that scores are of, and the seed, are of use here.
+
+    Returns
+    -------
+    comparison : Comparison
+        With another table; the limits are of 95 % intervals.
+    """
+    limits = []
+    for answers in comparison.answers:
+        if answers is None:
+            limits.append((np.nan, np.nan))
+            continue
+        images = comparison.images.iloc[: len(answers.predicted)]
+        interval = score_interval(
+            images.label, answers.predicted, images.pair,
+            positive=settings.positive, random_state=settings.random_state,
+        )  # fmt: skip
+        limits.append((interval.low, interval.high))
+    low, high = zip(*limits, strict=True)
+    return comparison._replace(
+        table=comparison.table.assign(validation_low=low, validation_high=high)
+    )
 
 
 def tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from skcomic.study.choice import (
     exclude_over_limit,
     find_sufficient,
 )
-from skcomic.study.comparison import Comparison, Run, compare
+from skcomic.study.comparison import Comparison, Run, add_intervals, compare
 from skcomic.study.contenders import Contender, at_sizes, find_net
 from skcomic.study.evaluation import Answers
 from skcomic.study.settings import StudySettings
@@ -126,6 +126,7 @@ def search(contenders: list[Contender], parts: Bunch, settings: StudySettings, r
             comparison = compare(
                 contenders, plan.train, parts.validation, settings.positive, run, stop_early
             )
+        comparison = add_intervals(comparison, settings)
         contenders = comparison.contenders
         tables.append(exclude_over_limit(comparison.table, settings))
     chosen = choose(comparison._replace(table=tables[-1]), settings)
@@ -204,6 +205,7 @@ def select_size(chosen: Contender, parts: Bunch, settings: StudySettings, run: R
         comparison = compare_on_folds(sized, parts.train, settings, run, drop=False)
     else:
         comparison = compare(sized, parts.train, parts.validation, settings.positive, run)
+    comparison = add_intervals(comparison, settings)
     comparison = comparison._replace(table=exclude_over_limit(comparison.table, settings))
     return _make_choice(comparison, choose(comparison, settings), comparison.table)
 

@@ -22,7 +22,11 @@ def twelve_close_nets(**settings) -> TimeScoreDisplay:
 
 def test_all_points_are_drawn_and_joined() -> None:
     display = twelve_close_nets(chosen="16_max_1").plot()
-    joined = [line for line in display.ax_.lines if len(line.get_xdata()) == 2]
+    joined = [
+        line
+        for line in display.ax_.lines
+        if len(line.get_xdata()) == 2 and line.get_linestyle() == "-"
+    ]
     assert [list(line.get_ydata()) for line in joined] == [
         list(ends)
         for ends in zip(display.train_f_scores, display.validation_f_scores, strict=True)
@@ -30,6 +34,30 @@ def test_all_points_are_drawn_and_joined() -> None:
     assert [line.get_xdata()[0] for line in joined] == list(display.costs)
     assert display.figure_ is display.ax_.figure
     assert display.ax_.get_xlabel() == "CPU seconds of training"
+
+
+def test_the_pareto_front_and_the_intervals_are_drawn() -> None:
+    frame = pd.DataFrame(
+        {
+            "net": ["slow", "cheap", "poor", "good", "equal"],
+            "cpu_seconds": [9.0, 1.0, 3.0, 4.0, 5.0],
+            "train_f_score": 1.0,
+            "validation_f_score": [0.95, 0.8, 0.7, 0.9, 0.9],
+            "validation_low": [0.9, np.nan, 0.6, 0.8, 0.85],
+            "validation_high": [0.97, np.nan, 0.8, 0.94, 0.93],
+        }
+    )
+    display = TimeScoreDisplay.from_frame(frame).plot()
+    assert display.pareto_front.tolist() == [1, 3, 0]
+    (front,) = [line for line in display.ax_.lines if line.get_linestyle() == "--"]
+    assert front.get_xdata().tolist() == [1, 4, 9]
+    assert front.get_ydata().tolist() == [0.8, 0.9, 0.95]
+    bars = [list(line.get_ydata()) for line in display.ax_.lines if line.get_linewidth() == 5]
+    assert bars == [[0.9, 0.97], [0.6, 0.8], [0.8, 0.94], [0.85, 0.93]]
+    assert "95 %" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert "95 %" not in [
+        text.get_text() for text in twelve_close_nets().plot().ax_.get_legend().get_texts()
+    ]
 
 
 @pytest.mark.parametrize("spread", [1e-4, 0.01, 1])
