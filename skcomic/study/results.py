@@ -59,18 +59,18 @@ class Study:
         `kind` and `reason` of its failure, and how many images of its pair stay,
         `left_of_pair`. None unless `on_bad` is "quarantine".
     candidates : DataFrame
-        One row per contender of the search: its name, `net`; `first_units`, `pooling` and
-        `n_conv` of one of the report's nets; `size` in pixels, the number of training `images`,
-        and `epochs` of a net; precision, recall and F-score such as `train_f_score` and
-        `validation_f_score`, and the limits of the 95 % interval of the latter,
-        `validation_low` and `validation_high`; `cpu_seconds` and `wall_seconds` of the whole
-        fit from rows, `multiply_adds` and `parameters` of a net; CPU milliseconds of the
-        prediction of an image alone, `predict_ms`, and among others, `batch_ms`; `model_bytes`
-        of the saved model. A search by halving has rows of fewer epochs or images first. `folds`
-        is the number of folds that a contender was trained for, 1 with a hold-out; the scores are then of the
-        answers for all their images, the costs means of the fits. One that failed has no
-        scores and costs, and `failure` has the reason; `excluded` has the reason why one could
-        not be chosen, or was not trained further.
+        One row per contender of the search: its name, `net`; `first_units`, `pooling` and `n_conv`
+        of one of the report's nets; `size` in pixels, the number of training `images`, and
+        `epochs` of a net; precision, recall and F-score such as `train_f_score` and
+        `validation_f_score`, and the limits of the 95 % interval of the latter, `validation_low`
+        and `validation_high`; `cpu_seconds` and `wall_seconds` of the whole fit from rows,
+        `multiply_adds` and `parameters` of a net; CPU milliseconds of the prediction of an image
+        alone, `predict_ms`, and among others, `batch_ms`; `model_bytes` of the saved model. A
+        search by halving has rows of fewer epochs or images first. `folds` is the number of folds
+        that a contender was trained for, 1 with a hold-out; the scores are then of the answers for
+        all their images, the costs means of the fits. One that failed has no scores and costs, and
+        `failure` has the reason; `excluded` has the reason why one could not be chosen, or was not
+        trained further.
     chosen_net : str
         Such as ``16_max_1``.
     sizes : DataFrame
