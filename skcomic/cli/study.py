@@ -84,7 +84,7 @@ def study(
         float | None, typer.Option(help="A contender whose training takes longer fails.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
-    pairs: Annotated[int, typer.Option(help="Pairs to draw where there are no IMAGES.")] = 240,
+    pairs: Annotated[int, typer.Option(help="Pairs to draw where there are no IMAGES.")] = 100,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a former study in the same folder.")
     ] = False,

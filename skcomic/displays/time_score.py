@@ -292,7 +292,8 @@ class TimeScoreDisplay:
             ncols=len(marks) if len(marks) <= _MAX_MARKS else (len(marks) + 1) // 2,
             frameon=False,
             fontsize=9,
-            handletextpad=0.1,
+            handlelength=1.2,
+            handletextpad=0.4,
             columnspacing=1.2,
         )
 
