@@ -101,6 +101,7 @@ PUBLIC_NAMES = [
     "Study.name_candidates",
     "Study.seconds",
     "Study.to_dict",
+    "Study.to_frame",
     "StudyProgress",
     "StudySettings",
     "StudySettings.n_folds",

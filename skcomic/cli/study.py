@@ -84,6 +84,13 @@ def study(
         float | None, typer.Option(help="A contender whose training takes longer fails.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
+    outside: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled images from elsewhere, a folder or a CSV file: every contender is "
+            "scored on them after all is chosen."
+        ),
+    ] = None,
     pairs: Annotated[int, typer.Option(help="Pairs to draw where there are no IMAGES.")] = 100,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a former study in the same folder.")
@@ -109,6 +116,7 @@ def study(
             "label_column": label_column,
             "pair_column": pair_column,
             "cache": str(cache.absolute()) if cache else None,
+            "outside": str(outside.absolute()) if outside else None,
             **read_setting_options(options),
             "max_seconds_per_fit": max_seconds_per_fit,
             "jobs": jobs,
@@ -138,7 +146,9 @@ def _run(
     resume: bool,
 ) -> None:
     """Load or draw the images, run the study in its folder, and print the result."""
-    catalogue = None
+    catalogue = elsewhere = None
+    if settings.get("outside"):
+        elsewhere = _load_outside(Path(settings["outside"]), settings)
     images = Path(settings["images"]) if settings["images"] else None
     if images is not None:
         catalogue = _load(images, settings)
@@ -159,7 +169,7 @@ def _run(
             catalogue = _draw(console, working / DRAWN, settings)
             n_workers = _plan(catalogue, settings)
         start_workers(n_workers)
-        result = _run_study(console, catalogue, out, working, settings, reset=force)
+        result = _run_study(console, catalogue, elsewhere, out, working, settings, reset=force)
         finish_study(out)
     print_result(console, result)
     console.print(f"Everything is in {out}; begin with {out / PAGE}", soft_wrap=True)
@@ -176,6 +186,7 @@ def _plan(catalogue: "pd.DataFrame", settings: dict[str, Any]) -> int:
 def _run_study(
     console: Console,
     catalogue: "pd.DataFrame",
+    elsewhere: "pd.DataFrame | None",
     out: Path,
     working: Path,
     settings: dict[str, Any],
@@ -196,6 +207,7 @@ def _run_study(
     ):
         return run_study(
             catalogue,
+            outside=elsewhere,
             n_jobs=settings["jobs"],
             cache=settings["cache"] or out / CACHE,
             checkpoint_dir=working / CHECKPOINTS,
@@ -244,6 +256,16 @@ def _load(images: Path, settings: dict[str, Any]) -> "pd.DataFrame":
         label_column=settings["label_column"],
         pair_column=settings["pair_column"],
     )
+
+
+def _load_outside(images: Path, settings: dict[str, Any]) -> "pd.DataFrame":
+    try:
+        return load_images(
+            images, pair=settings["pair"], ignore_split=True, root=None, path_column="path",
+            label_column="label", pair_column=None,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--outside: {error}") from error
 
 
 def _draw(console: Console, folder: Path, settings: dict[str, Any]) -> "pd.DataFrame":

@@ -91,4 +91,12 @@ def _describe_stage(stage: str, study: "Study") -> list[str]:
         return [f"size chosen: {study.chosen_size} {seconds}"]
     if stage == "test":
         return [f"last fit and test done {seconds}"]
+    if stage == "outside":
+        assert study.outside is not None
+        choice, n_images = study.outside["choice"], study.outside["images"]
+        low, high = choice["interval"]["f_score"]
+        return [
+            f"F-score on {n_images} images from elsewhere: {choice['f_score']:.4f} "
+            f"({low:.3f} to {high:.3f}) {seconds}"
+        ]
     return [f"baselines trained {seconds}"]

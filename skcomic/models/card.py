@@ -16,7 +16,7 @@ _STUDY_ENTRIES = {
     "catalogue", "split", "given_split", "skipped", "classes", "contrast", "duplicates",
     "quarantine", "footprint", "candidates", "chosen_net", "sizes", "saving", "chosen_size",
     "test", "calibration", "robustness", "suspect_labels", "examples", "abstention", "baselines",
-    "caveats", "settings", "versions", "stage_seconds", "seconds",
+    "outside", "caveats", "settings", "versions", "stage_seconds", "seconds",
 }  # fmt: skip
 
 

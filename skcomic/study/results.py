@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -117,6 +118,12 @@ class Study:
     baselines : list of dict
         The same for classifiers without a network, and their `cpu_seconds`; one that took too
         long has only its name and the reason, `failure`.
+    outside : dict
+        Of images from elsewhere, if there were any: their number, `images`; how many repeat an
+        image of the study, `repeats`, or are of `unknown` classes, both left out; classes that are
+        `missing`; the scores of the choice, `choice`, as from `Evaluation.to_dict`; and for each
+        of the `contenders`, trained once more, `test_f_score`, `test_interval`, `outside_f_score`
+        and `outside_interval`.
     pipeline : Pipeline
         The last fit: from paths to classes. It may be another estimator of the user's own.
     stage_seconds : dict of str to float
@@ -147,6 +154,7 @@ class Study:
     examples: list[dict[str, Any]] | None = None
     abstention: dict[str, Any] | None = None
     baselines: list[dict[str, Any]] | None = None
+    outside: dict[str, Any] | None = None
     pipeline: Pipeline | None = field(default=None, repr=False)
     stage_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -159,6 +167,42 @@ class Study:
     def caveats(self) -> list[str]:
         """Sentences about what makes the numbers doubtful; empty if there is nothing to say."""
         return find_caveats(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Make one table of all contenders.
+
+        Returns
+        -------
+        contenders : DataFrame
+            The rows of `candidates` and of `sizes`, as far as they are known, each with the
+            `stage` that it is of, "search" or "sizes".
+        """
+        stages = {"search": self.candidates, "sizes": self.sizes}
+        known = [table.assign(stage=name) for name, table in stages.items() if table is not None]
+        return pd.concat(known, ignore_index=True) if known else pd.DataFrame({"stage": []})
+
+    def _repr_html_(self) -> str:
+        """Show what was chosen, and how good it is, in a notebook."""
+        if self.test is None:
+            return f"<p>A study that has finished {escape(', '.join(self.stage_seconds))}.</p>"
+        rows = [self.test, *(row for row in self.baselines or [] if "failure" not in row)]
+        table = pd.DataFrame(
+            [
+                {"classifier": row["net"]}
+                | {
+                    name: f"{row[name]:.3f} ({row['interval'][name][0]:.3f} to "
+                    f"{row['interval'][name][1]:.3f})"
+                    for name in ("f_score", "precision", "recall", "accuracy")
+                }
+                for row in rows
+            ]
+        )
+        low, high = self.test["interval"]["f_score"]
+        said = (
+            f"{self.test['net']}: F-score {self.test['f_score']:.3f} ({low:.3f} to {high:.3f}) on "
+            f"{self.test['n']} images that nothing was tuned on"
+        )
+        return f"<p><strong>{escape(said)}</strong></p>{table.to_html(index=False)}"
 
     def name_candidates(self) -> pd.Series:
         """Name each row of `candidates`; in a first round of halving with what it was given.
@@ -391,6 +435,7 @@ class Study:
             "examples": self.examples,
             "abstention": self.abstention,
             "baselines": self.baselines,
+            "outside": self.outside,
             "caveats": self.caveats,
             "settings": asdict(self.settings),
             "versions": self.versions,
@@ -416,7 +461,7 @@ class StudyProgress:
     Parameters
     ----------
     stage : str
-        "split", "search", "sizes", "test" or "baselines".
+        "split", "search", "sizes", "test", "baselines", or last "outside" with such images.
     finished : bool
         Whether the stage is over, so that its numbers are in `study`.
     epochs, total_epochs : int

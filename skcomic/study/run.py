@@ -27,6 +27,7 @@ from skcomic.study.contenders import (
 )
 from skcomic.study.examples import list_suspects
 from skcomic.study.images import assign_parts, read_images
+from skcomic.study.outside import score_outside
 from skcomic.study.plan import Plan, plan_study
 from skcomic.study.progress import counted_epochs
 from skcomic.study.results import Study, StudyProgress
@@ -50,6 +51,7 @@ def run_study(
     catalogue: pd.DataFrame,
     *,
     contenders: str | Mapping[str, Any] = "all",
+    outside: pd.DataFrame | None = None,
     n_jobs: int | None = -1,
     cache: PathLike | None = None,
     checkpoint_dir: PathLike | None = None,
@@ -82,6 +84,11 @@ def run_study(
         dict has classifiers of your own, from paths of images to classes, by their names; those
         of `make_contenders` may be among them. Where the first step of a pipeline is an
         `ImageVectorizer`, the study sets its size. They are not changed.
+    outside : DataFrame, default=None
+        Labelled images from elsewhere, as from `load_catalogue`. After all is chosen, each
+        contender is trained once more and scored on them, beside the test; nothing is chosen by
+        them. Those that repeat an image of the study, and those of other classes, are left out
+        and counted.
     n_jobs : int, default=-1
         Number of fits side by side; -1 is one on each core. Where workers would take longer to
         start than they save, none is started.
@@ -111,8 +118,8 @@ def run_study(
     ------
     ValueError
         If a setting is not what it must be, a class is too small to be split (also if that is so
-        only without the images that were left out), or every contender of a stage fails or
-        costs more than the settings allow.
+        only without the images that were left out), every contender of a stage fails or
+        costs more than the settings allow, or no image of `outside` can be scored.
     TypeError
         If there is no such setting (the nearest valid name is suggested), or a contender is not
         an estimator.
@@ -159,7 +166,8 @@ def run_study(
         TemporaryDirectory(prefix="skcomic-") as scratch,
     ):
         run = Run(plan.n_jobs, checkpoint_dir, checkpoint_dir or scratch, max_seconds_per_fit)
-        return _Runner(plan, run, cache_folder, on_progress or (lambda _: None)).run(catalogue)
+        runner = _Runner(plan, run, cache_folder, on_progress or (lambda _: None))
+        return runner.run(catalogue, outside)
 
 
 class _Runner:
@@ -175,7 +183,7 @@ class _Runner:
         self.epochs = 0
         self.stage = "split"
 
-    def run(self, catalogue: pd.DataFrame) -> Study:
+    def run(self, catalogue: pd.DataFrame, outside: pd.DataFrame | None) -> Study:
         settings, run = self.settings, self.fits
         with self._timed("split") as seconds:
             parts = self._split(catalogue)
@@ -217,8 +225,16 @@ class _Runner:
             pipeline = tested.fitted
             for step in pipeline if isinstance(pipeline, Pipeline) else [pipeline]:
                 reset_run_parameters(step)
-            self.study.pipeline = pipeline
+            if outside is None:
+                self.study.pipeline = pipeline
         self._finish_stage(seconds)
+        if outside is not None:
+            with self._timed("outside") as seconds:
+                self.study.outside = score_outside(
+                    contenders, pipeline, parts, outside, settings, run, self.cache
+                )
+                self.study.pipeline = pipeline
+            self._finish_stage(seconds)
         return self.study
 
     def _split(self, catalogue: pd.DataFrame) -> Bunch:

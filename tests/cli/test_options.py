@@ -46,6 +46,7 @@ COMMANDS = {
         "--cache": ["FILE"],
         "--max-seconds-per-fit": ["0", "-1", "x"],
         "--jobs": ["0", "x"],
+        "--outside": ["NOWHERE", "FILE"],
         "--pairs": ["0", "-3", "x"],
         "--resume": ["NOWHERE", "FILE"],
         **OF_IMAGES,

@@ -266,3 +266,21 @@ def test_formulas_in_names_are_no_formulas_in_tables(
     assert [safe_cell(text) for text in ("-1", "+1.5", "a=b", "-1+2")] == [
         "-1", "+1.5", "a=b", "'-1+2",
     ]  # fmt: skip
+
+
+def test_a_study_is_one_table_and_shows_itself_in_a_notebook(stages: dict[str, Study]) -> None:
+    study = stages["baselines"]
+    frame = study.to_frame()
+    assert frame.stage.tolist() == ["search"] * len(study.candidates) + ["sizes"] * 2
+    assert frame.net.tolist() == [*study.candidates.net, *study.sizes.net]
+    assert stages["split"].to_frame().empty
+    assert set(stages["search"].to_frame().stage) == {"search"}
+    shown = study._repr_html_()
+    low, high = study.test["interval"]["f_score"]
+    assert f"F-score {study.test['f_score']:.3f} ({low:.3f} to {high:.3f})" in shown
+    assert shown.count("<tr") == 4  # the head, the choice and two baselines
+    assert stages["sizes"]._repr_html_() == (
+        "<p>A study that has finished split, search, sizes.</p>"
+    )
+    own = {**study.test, "net": "<script>alert(1)</script>"}
+    assert "<script>" not in dataclasses.replace(study, test=own)._repr_html_()

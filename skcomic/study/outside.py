@@ -1,0 +1,118 @@
+"""Every contender on images from elsewhere, after all is chosen."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from skcomic.catalogue.duplicates import join_duplicates
+from skcomic.catalogue.validation import validate_catalogue
+from skcomic.evidence.intervals import score_interval
+from skcomic.images.decoding import PathLike
+from skcomic.models.evaluation import evaluate
+from skcomic.study.comparison import Run, compare
+from skcomic.study.contenders import Contender
+from skcomic.study.evaluation import Answers
+from skcomic.study.settings import StudySettings
+
+# Sorted in this order, so that a pair that is joined with one of ours has a name of ours.
+_INSIDE, _OUTSIDE = "inside/", "outside/"
+
+
+def score_outside(
+    contenders: list[Contender],
+    fitted: Any,
+    parts: Bunch,
+    outside: pd.DataFrame,
+    settings: StudySettings,
+    run: Run,
+    cache: PathLike,
+) -> dict[str, Any]:
+    """Train each contender on all images but those of the test, and score it on the others.
+
+    Parameters
+    ----------
+    contenders : list of (str, estimator)
+        Not changed.
+    fitted : estimator
+        The last fit.
+    parts : Bunch
+        As from `assign_parts`.
+    outside : DataFrame
+        As from `load_catalogue`.
+    settings : StudySettings
+        The settings.
+    run : Run
+        How fits are made.
+    cache : str or path-like
+        Folder of the cache.
+
+    Returns
+    -------
+    outside : dict
+        As in `Study`.
+
+    Raises
+    ------
+    ValueError
+        If no image is of a class of the study and repeats none that was trained on.
+    """
+    development = pd.concat([parts.train, parts.validation])
+    classes = sorted(development.label.unique())
+    outside = validate_catalogue(outside)
+    known = outside[outside.label.isin(classes)]
+    repeats = _find_repeats(development, known, run.n_jobs, cache)
+    new = known[~repeats].drop(columns="split", errors="ignore")
+    if new.empty:
+        raise ValueError(
+            f"no image from elsewhere is of a class of the study, {classes}, and repeats none of "
+            f"its images; the classes there are {sorted(outside.label.unique())}"
+        )
+    compared = compare(
+        contenders, development, pd.concat([parts.test, new]), settings.positive, run,
+        measure_use=False,
+    )  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    for (name, _), answers in zip(compared.contenders, compared.answers, strict=True):
+        row: dict[str, Any] = {"net": name}
+        if answers is not None:
+            n_test = len(parts.test)
+            row |= _score("test", parts.test, answers, slice(n_test), settings)
+            row |= _score("outside", new, answers, slice(n_test, None), settings)
+        rows.append(row)
+    evaluation = evaluate(
+        fitted, new, positive=settings.positive, n_jobs=run.n_jobs,
+        random_state=settings.random_state,
+    )  # fmt: skip
+    return {
+        "images": len(new),
+        "repeats": int(repeats.sum()),
+        "unknown": outside.label[~outside.label.isin(classes)].value_counts().to_dict(),
+        "missing": [label for label in classes if label not in set(new.label)],
+        "choice": {k: v for k, v in evaluation.to_dict().items() if k != "unreadable"},
+        "contenders": rows,
+    }
+
+
+def _find_repeats(
+    development: pd.DataFrame, known: pd.DataFrame, n_jobs: int | None, cache: PathLike
+) -> np.ndarray:
+    """Find the images of pairs that repeat an image that is trained on, or look the same."""
+    both = pd.concat(
+        [
+            development.assign(pair=_INSIDE + development.pair.astype(str)),
+            known.assign(pair=_OUTSIDE + known.pair.astype(str)),
+        ],
+        ignore_index=True,
+    )
+    joined = join_duplicates(both[["path", "label", "pair"]], n_jobs=n_jobs, cache=cache)
+    return joined.pair[len(development) :].str.startswith(_INSIDE).to_numpy(bool)
+
+
+def _score(
+    part: str, images: pd.DataFrame, answers: Answers, where: slice, settings: StudySettings
+) -> dict[str, Any]:
+    options: Any = {"positive": settings.positive, "random_state": settings.random_state}
+    f_score = score_interval(images.label, answers.predicted[where], images.pair, **options)
+    return {f"{part}_f_score": f_score.score, f"{part}_interval": [f_score.low, f_score.high]}
