@@ -86,7 +86,9 @@ class Study:
     test : dict
         `net`, `n` images, `precision`, `recall`, `f_score`, `accuracy`, scores of probabilities
         if it gives some (`roc_auc`, `average_precision`, `brier_score`, `log_loss`), the 95 %
-        `interval` of each, and `confusion` (a row for each true class) of the last fit;
+        `interval` of each, and `confusion` (a row for each true class) of the last fit; of
+        two classes also `tuned_threshold`, what the threshold of the highest F-score on the
+        validation images gives instead of 0.5: `threshold`, `f_score` and `interval`;
         `comparisons` with each of the baselines: the `difference` of the F-scores, its 95 %
         `interval`, the `p_value` of McNemar's exact test, and a `sentence`.
     predictions : DataFrame

@@ -37,7 +37,7 @@ from skcomic.study.stages import (
     search,
     select_size,
 )
-from skcomic.study.testing import fit_and_test, score_baselines
+from skcomic.study.testing import fit_and_test, score_baselines, score_tuned_threshold
 
 _LIBRARIES = (
     "skcomic", "scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pandas", "pillow",
@@ -209,6 +209,11 @@ class _Runner:
             self._finish_stage(seconds)
             with self._timed("test") as seconds:
                 tested = fit_and_test(choice.contender, parts, settings, run)
+                tuned = score_tuned_threshold(
+                    choice.answers, choice.images, tested, parts, settings
+                )
+                if tuned is not None:
+                    tested.scores["tuned_threshold"] = tuned
                 self.study.test, self.study.robustness = tested.scores, tested.robustness
                 self.study.examples = tested.examples
                 self.study.predictions = tested.predictions

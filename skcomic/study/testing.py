@@ -10,6 +10,8 @@ from sklearn.utils import Bunch
 from skcomic.evidence.calibration import calibration_bins, calibration_error
 from skcomic.evidence.comparisons import compare_paired
 from skcomic.evidence.evaluation import describe_scores, score_predictions, tabulate_answers
+from skcomic.evidence.intervals import score_interval
+from skcomic.evidence.thresholds import tune_threshold
 from skcomic.images.decoding import PathLike
 from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.study.baselines import train_and_score
@@ -87,6 +89,44 @@ def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: 
         calibration = {"error": calibration_error(bins), "bins": bins.to_dict("records")}
     examples = list_examples(answers, parts.test, classes)
     return Tested(fitted, named, answers, predictions, calibration, robustness, examples)
+
+
+def score_tuned_threshold(
+    validated: Answers, images: pd.DataFrame, tested: Tested, parts: Bunch, settings: StudySettings
+) -> dict[str, Any] | None:
+    """Score the choice with a threshold that is tuned on other images than those of the test.
+
+    Parameters
+    ----------
+    validated : Answers
+        Of fits that were not trained on the image.
+    images : DataFrame
+        These images, with a column `label`.
+    tested : Tested
+        The choice.
+    parts, settings
+        As for `fit_and_test`.
+
+    Returns
+    -------
+    tuned : dict or None
+        The `threshold` of the probability of the positive class, `f_score` and its `interval`.
+        None without probabilities, or of more than two classes.
+    """
+    classes = np.unique(parts.train.label).tolist()
+    given = tested.answers.probabilities
+    if len(classes) != 2 or validated.probabilities is None or given is None:
+        return None
+    column = classes.index(settings.positive)
+    threshold = tune_threshold(images.label, validated.probabilities[:, column], settings.positive)
+    labels = np.array([classes[1 - column], classes[column]])
+    predicted = labels[(given[:, column] >= threshold).astype(int)]
+    score = score_interval(
+        parts.test.label, predicted, parts.test.pair, positive=settings.positive
+    )
+    return {
+        "threshold": threshold, "f_score": score.score, "interval": [score.low, score.high],
+    }  # fmt: skip
 
 
 def score_baselines(

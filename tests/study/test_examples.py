@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from path_estimators import NameClassifier
+from sklearn.metrics import f1_score
 
 from skcomic import Study, load_catalogue, make_contenders, run_study
 from skcomic.datasets import make_comic_faces
@@ -85,6 +86,15 @@ def test_images_that_are_gone_are_named_without_a_picture(study: Study, tmp_path
     assert "data:image/jpeg" not in page
 
 
+def test_a_threshold_that_is_tuned_elsewhere_is_tested(study: Study) -> None:
+    tuned, predictions = study.test["tuned_threshold"], study.predictions
+    is_comic = predictions.probability_comics >= tuned["threshold"]
+    truth = predictions.label == "comics"
+    assert tuned["f_score"] == pytest.approx(f1_score(truth, is_comic))
+    assert tuned["interval"][0] <= tuned["f_score"] <= tuned["interval"][1]
+
+
 def test_what_gives_no_probabilities_has_none(faces: pd.DataFrame) -> None:
     study = run_study(faces, contenders={"names": NameClassifier()}, sizes=(12,), n_jobs=1)
     assert study.examples is study.suspect_labels is None
+    assert "tuned_threshold" not in study.test
