@@ -1,5 +1,7 @@
 """Intervals of scores: their values, their width, and that they hold the truth."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest, bootstrap
@@ -18,6 +20,10 @@ from skcomic import score_interval
 from skcomic.evidence.bootstrap import bca_limits, find_kinds
 from skcomic.evidence.label_scores import LABEL_SCORES, group_score
 from skcomic.evidence.probability_scores import PROBABILITY_SCORES
+
+# Before scipy 1.15 it was called otherwise.
+_NAME = "rng" if "rng" in signature(bootstrap).parameters else "random_state"
+SEED = {_NAME: np.random.default_rng(1)}
 
 METRICS = {
     "accuracy": accuracy_score,
@@ -106,9 +112,7 @@ def test_macro_averages_have_the_interval_of_scipys_bootstrap() -> None:
         below = grouped.denominators[index].sum(axis=axis - 1)
         return (2 * above / (above + below)).mean(axis=-1)
 
-    expected = bootstrap(
-        (np.arange(100),), macro, n_resamples=9999, rng=np.random.default_rng(1)
-    ).confidence_interval
+    expected = bootstrap((np.arange(100),), macro, n_resamples=9999, **SEED).confidence_interval
     interval = score_interval(y_true, y_pred, np.arange(200) // 2, random_state=0)
     assert interval[1:3] == pytest.approx((expected.low, expected.high), abs=4e-3)
     again = score_interval(y_true, y_pred, np.arange(200) // 2, random_state=0)
@@ -211,9 +215,8 @@ def test_probabilities_have_the_interval_of_scipys_bootstrap(score: str) -> None
         return metric(y_true[images] == "b", proba[images, 1])
 
     expected = bootstrap(
-        (np.arange(40),), of_pairs, n_resamples=1999, vectorized=False,
-        rng=np.random.default_rng(1),
-    ).confidence_interval  # fmt: skip
+        (np.arange(40),), of_pairs, n_resamples=1999, vectorized=False, **SEED
+    ).confidence_interval
     interval = score_interval(y_true, proba, np.arange(80) // 2, score=score, random_state=0)
     width = expected.high - expected.low
     assert interval[1:3] == pytest.approx((expected.low, expected.high), abs=0.12 * width)
