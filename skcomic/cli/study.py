@@ -56,6 +56,14 @@ _NAMES = {option_name(setting): setting.name for setting in fields(StudySettings
 _NAMES["pairs"] = "drawn_pairs"
 _NOT_FIXED = {"jobs", "cache", "max_seconds_per_fit"}
 
+Outside = Annotated[
+    Path | None,
+    typer.Option(
+        help="Labelled images from elsewhere, a folder or a CSV file: every contender is scored "
+        "on them after all is chosen."
+    ),
+]
+
 
 @app.command()
 @with_setting_options
@@ -84,13 +92,7 @@ def study(
         float | None, typer.Option(help="A contender whose training takes longer fails.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
-    outside: Annotated[
-        Path | None,
-        typer.Option(
-            help="Labelled images from elsewhere, a folder or a CSV file: every contender is "
-            "scored on them after all is chosen."
-        ),
-    ] = None,
+    outside: Outside = None,
     pairs: Annotated[int, typer.Option(help="Pairs to draw where there are no IMAGES.")] = 100,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a former study in the same folder.")

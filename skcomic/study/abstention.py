@@ -73,3 +73,24 @@ def measure_abstention(
         )
         abstention["test"] |= {"accuracy": score.score, "interval": [score.low, score.high]}
     return abstention
+
+
+def describe_abstention(abstention: dict[str, Any] | None) -> str | None:
+    """Say what comes of the wanted accuracy; None if none is wanted."""
+    if abstention is None or abstention["wanted"] is None:
+        return None
+    wanted, threshold = abstention["wanted"], abstention["threshold"]
+    if threshold is None:
+        return (
+            f"No share of the answers to the validation images has the wanted accuracy of "
+            f"{wanted:g}: predictions are always given."
+        )
+    test = abstention["test"]
+    begin = (
+        f"Wanted is an accuracy of {wanted:g}: answers of a probability below {threshold:.3f} "
+        f"are 'unsure'. On the test, {test['answered']:.1%} of the images are answered"
+    )
+    if test["accuracy"] is None:
+        return f"{begin}."
+    low, high = test["interval"]
+    return f"{begin}, with an accuracy of {test['accuracy']:.3f} ({low:.3f} to {high:.3f})."

@@ -33,7 +33,8 @@ from skcomic.study.folder import (
     SIZES,
     SIZES_FIGURE,
 )
-from skcomic.study.results import Study, list_rows
+from skcomic.study.plain import list_rows
+from skcomic.study.results import Study
 
 _DOTS_PER_INCH = 150
 _WITH_PATHS = ("suspect_labels", "examples")

@@ -1,11 +1,8 @@
 """What a study finds: its settings, every number of it, and how far it has come."""
 
-from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
@@ -14,7 +11,10 @@ from skcomic.catalogue.footprint import Footprint
 from skcomic.catalogue.validation import PARTS
 from skcomic.images.listing import list_counts
 from skcomic.selection.costs import COST_LABELS
+from skcomic.study.abstention import describe_abstention
 from skcomic.study.caveats import find_caveats
+from skcomic.study.notebook import render_html
+from skcomic.study.plain import list_rows, to_plain
 from skcomic.study.settings import StudySettings
 
 if TYPE_CHECKING:
@@ -185,26 +185,7 @@ class Study:
 
     def _repr_html_(self) -> str:
         """Show what was chosen, and how good it is, in a notebook."""
-        if self.test is None:
-            return f"<p>A study that has finished {escape(', '.join(self.stage_seconds))}.</p>"
-        rows = [self.test, *(row for row in self.baselines or [] if "failure" not in row)]
-        table = pd.DataFrame(
-            [
-                {"classifier": row["net"]}
-                | {
-                    name: f"{row[name]:.3f} ({row['interval'][name][0]:.3f} to "
-                    f"{row['interval'][name][1]:.3f})"
-                    for name in ("f_score", "precision", "recall", "accuracy")
-                }
-                for row in rows
-            ]
-        )
-        low, high = self.test["interval"]["f_score"]
-        said = (
-            f"{self.test['net']}: F-score {self.test['f_score']:.3f} ({low:.3f} to {high:.3f}) on "
-            f"{self.test['n']} images that nothing was tuned on"
-        )
-        return f"<p><strong>{escape(said)}</strong></p>{table.to_html(index=False)}"
+        return render_html(self)
 
     def name_candidates(self) -> pd.Series:
         """Name each row of `candidates`; in a first round of halving with what it was given.
@@ -311,23 +292,7 @@ class Study:
         sentence : str or None
             None if no accuracy is wanted, or there are no probabilities.
         """
-        if self.abstention is None or self.abstention["wanted"] is None:
-            return None
-        wanted, threshold = self.abstention["wanted"], self.abstention["threshold"]
-        if threshold is None:
-            return (
-                f"No share of the answers to the validation images has the wanted accuracy of "
-                f"{wanted:g}: predictions are always given."
-            )
-        test = self.abstention["test"]
-        begin = (
-            f"Wanted is an accuracy of {wanted:g}: answers of a probability below {threshold:.3f} "
-            f"are 'unsure'. On the test, {test['answered']:.1%} of the images are answered"
-        )
-        if test["accuracy"] is None:
-            return f"{begin}."
-        low, high = test["interval"]
-        return f"{begin}, with an accuracy of {test['accuracy']:.3f} ({low:.3f} to {high:.3f})."
+        return describe_abstention(self.abstention)
 
     def compare_with_report(self) -> str | None:
         """Compare the choice of the search with the best of the report's nets.
@@ -444,16 +409,7 @@ class Study:
             "stage_seconds": self.stage_seconds,
             "seconds": self.seconds,
         }
-        return {name: _plain(value) for name, value in numbers.items() if value is not None}
-
-
-def list_rows(frame: pd.DataFrame | None) -> list[dict[Hashable, Any]] | None:
-    """Make plain data of the rows of a table; what a row does not have is None."""
-    return (
-        None
-        if frame is None
-        else frame.astype(object).where(frame.notna(), None).to_dict("records")
-    )
+        return {name: to_plain(value) for name, value in numbers.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -478,14 +434,3 @@ class StudyProgress:
     epochs: int
     total_epochs: int
     study: Study
-
-
-def _plain(value: Any) -> Any:
-    """Make plain data of numbers and labels of other kinds, such as numpy's."""
-    if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return value if isinstance(value, str | int | float | None) else str(value)
