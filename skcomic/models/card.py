@@ -141,12 +141,20 @@ def _training_images(about: dict[str, Any]) -> Iterator[str]:
     catalogue, split = about["catalogue"], about["split"]
     given = about.get("given_split")
     kept = " in parts that were given" if given else " none of which was split"
+    train = _entry(split, "train")
+    developed = (
+        f"{train} for training and {_entry(split, 'validation')} for validation (they chose the "
+        "net and the size of its images, and it was then trained again on both)"
+    )
+    if split.get("validation") == 0:
+        developed = (
+            f"{train} for training and validation, in folds (which chose the classifier and the "
+            "size of its images, and it was then trained again on all of them)"
+        )
     yield (
         f"* {_entry(catalogue, 'images')} images of {_entry(catalogue, 'labels')} classes, "
         f"{_entry(catalogue, 'pairs')} pairs{kept}: "
-        f"{_entry(split, 'train')} for training and {_entry(split, 'validation')} for validation "
-        "(they chose the net and the size of its images, and it was then trained again on both), "
-        f"{_entry(split, 'test')} for the test."
+        f"{developed}, {_entry(split, 'test')} for the test."
     )
     if duplicates := about.get("duplicates"):
         near = _entry(duplicates, "near")

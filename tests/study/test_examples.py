@@ -70,6 +70,7 @@ def test_the_page_shows_them_and_runs_no_name(study: Study, tmp_path: Path) -> N
     assert not re.search(r"<[^>]*\sonerror=", re.sub(r'"[^"]*"', "", page))
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     assert study.to_dict()["suspect_labels"] == study.suspect_labels
+    assert "for training and validation, in folds" in (tmp_path / "card.md").read_text()
     # The model file is for others.
     about = str(read_manifest(tmp_path / "model.skcomic")["about"])
     assert HOSTILE not in about
