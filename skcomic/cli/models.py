@@ -114,9 +114,10 @@ def _manifest_of(model: Path, paths: list[str]) -> dict[str, Any]:
 
 def _threshold(manifest: dict[str, Any]) -> float | None:
     """Return the probability below which a study with a wanted accuracy does not answer."""
-    abstention = (manifest.get("about") or {}).get("abstention") or {}
-    threshold = abstention.get("threshold")
-    return float(threshold) if isinstance(threshold, int | float) else None
+    value: Any = manifest
+    for key in ("about", "abstention", "threshold"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _find(paths: list[str], skipped: Counter[str]) -> Iterator[str]:

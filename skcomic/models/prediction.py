@@ -195,10 +195,10 @@ def _predict_batches(
             if path in errors:
                 yield Prediction(path, None, None, errors[path])
             else:
-                label, probabilities = next(predictions)
-                if threshold is not None and probabilities.max() < threshold:
+                label, chances = next(predictions)
+                if threshold is not None and chances.max() < threshold:
                     label = UNSURE
-                yield Prediction(path, label, probabilities, "")
+                yield Prediction(path, label, chances, "")
 
 
 def _decode(vectorizer: Any, paths: list[str]) -> tuple[np.ndarray, dict[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import joblib
@@ -132,7 +133,7 @@ def compare(
     """
     # None that takes long starts last, when the other workers have nothing left to do.
     works = sorted(
-        ((expected_work(each[1]), each) for each in contenders), key=_work, reverse=True
+        ((expected_work(each[1]), each) for each in contenders), key=itemgetter(0), reverse=True
     )
     groups = [works] if find_sufficient is None else _group_by_work(works)
 
@@ -215,10 +216,6 @@ def _group_by_work(works: list[tuple[float, Contender]]) -> list[list[tuple[floa
             groups.append([])
         groups[-1].insert(0, (work, contender))
     return groups
-
-
-def _work(pair: tuple[float, Contender]) -> float:
-    return pair[0]
 
 
 def _try_evaluate(

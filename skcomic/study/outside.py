@@ -8,12 +8,12 @@ from sklearn.utils import Bunch
 
 from skcomic.catalogue.duplicates import join_duplicates
 from skcomic.catalogue.validation import validate_catalogue
+from skcomic.evidence.evaluation import describe_scores, score_predictions
 from skcomic.evidence.intervals import score_interval
 from skcomic.images.decoding import PathLike
-from skcomic.models.evaluation import evaluate
 from skcomic.study.comparison import Run, compare
 from skcomic.study.contenders import Contender
-from skcomic.study.evaluation import Answers
+from skcomic.study.evaluation import Answers, ask
 from skcomic.study.settings import StudySettings
 
 # Sorted in this order, so that a pair that is joined with one of ours has a name of ours.
@@ -74,23 +74,24 @@ def score_outside(
         measure_use=False,
     )  # fmt: skip
     rows: list[dict[str, Any]] = []
-    for (name, _), answers in zip(compared.contenders, compared.answers, strict=True):
+    for (name, _), given in zip(compared.contenders, compared.answers, strict=True):
         row: dict[str, Any] = {"net": name}
-        if answers is not None:
+        if given is not None:
             n_test = len(parts.test)
-            row |= _score("test", parts.test, answers, slice(n_test), settings)
-            row |= _score("outside", new, answers, slice(n_test, None), settings)
+            row |= _score("test", parts.test, given, slice(n_test), settings)
+            row |= _score("outside", new, given, slice(n_test, None), settings)
         rows.append(row)
-    evaluation = evaluate(
-        fitted, new, positive=settings.positive, n_jobs=run.n_jobs,
-        random_state=settings.random_state,
+    answers = ask(fitted, new.path)
+    scores = score_predictions(
+        new.label, answers.predicted, answers.probabilities, new.pair, classes=np.array(classes),
+        positive=settings.positive, random_state=settings.random_state,
     )  # fmt: skip
     return {
         "images": len(new),
         "repeats": int(repeats.sum()),
         "unknown": outside.label[~outside.label.isin(classes)].value_counts().to_dict(),
         "missing": [label for label in classes if label not in set(new.label)],
-        "choice": {k: v for k, v in evaluation.to_dict().items() if k != "unreadable"},
+        "choice": describe_scores(scores, new.label, answers.predicted, classes),
         "contenders": rows,
     }
 

@@ -123,7 +123,7 @@ class Study:
     outside : dict
         Of images from elsewhere, if there were any: their number, `images`; how many repeat an
         image of the study, `repeats`, or are of `unknown` classes, both left out; classes that are
-        `missing`; the scores of the choice, `choice`, as from `Evaluation.to_dict`; and for each
+        `missing`; the scores of the choice, `choice`, as in `test`; and for each
         of the `contenders`, trained once more, `test_f_score`, `test_interval`, `outside_f_score`
         and `outside_interval`.
     pipeline : Pipeline

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from outcomes import without_times
-from path_estimators import FailingClassifier
+from path_estimators import FailingClassifier, NameClassifier
 from sklearn.metrics import f1_score
 
 from skcomic import Study, load_catalogue, make_contenders, run_study
@@ -82,6 +82,15 @@ def test_the_page_shows_them(study: Study, tmp_path: Path) -> None:
 def test_what_cannot_be_scored_is_said(faces: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="no image from elsewhere is of a class of the study"):
         run_study(faces, contenders=contenders(), outside=faces.assign(label="apples"), **QUICK)
+
+
+def test_a_choice_that_takes_paths_and_has_no_probabilities_is_scored(
+    faces: pd.DataFrame, elsewhere: Path
+) -> None:
+    names = {"names": NameClassifier()}
+    study = run_study(faces, contenders=names, outside=load_catalogue(elsewhere), **QUICK)
+    assert study.outside["choice"]["f_score"] == 1
+    assert "roc_auc" not in study.outside["choice"]
 
 
 def test_scores_are_of_answers_to_these_images(faces: pd.DataFrame, elsewhere: Path) -> None:
