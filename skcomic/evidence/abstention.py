@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_consistent_length
+
+from skcomic.evidence.calibration import rate_answers
 
 #: What is said of an image that is not answered.
 UNSURE = "unsure"
@@ -15,12 +16,8 @@ def abstention_curve(y_true: Any, probabilities: Any, classes: Any) -> pd.DataFr
 
     Parameters
     ----------
-    y_true : array-like of shape (n_images,)
-        The true labels.
-    probabilities : array-like of shape (n_images, n_classes)
-        Of all classes.
-    classes : array-like of shape (n_classes,)
-        The labels of the columns.
+    y_true, probabilities, classes
+        As for `rate_answers`.
 
     Returns
     -------
@@ -34,12 +31,9 @@ def abstention_curve(y_true: Any, probabilities: Any, classes: Any) -> pd.DataFr
     ValueError
         If lengths differ or there are no images.
     """
-    y_true, probabilities = np.asarray(y_true), np.asarray(probabilities)
-    check_consistent_length(y_true, probabilities)
-    if not len(y_true):
+    highest, is_right = rate_answers(y_true, probabilities, classes)
+    if not len(highest):
         raise ValueError("there are no images to answer")
-    highest = probabilities.max(axis=1)
-    is_right = np.asarray(classes)[probabilities.argmax(axis=1)] == y_true
     order = np.argsort(-highest, kind="stable")
     n_right = np.cumsum(is_right[order])
     # Images of equal probability are answered together, or none of them.
@@ -47,8 +41,8 @@ def abstention_curve(y_true: Any, probabilities: Any, classes: Any) -> pd.DataFr
     n_answered = np.flatnonzero(last) + 1
     curve = pd.DataFrame(
         {
-            "threshold": highest[order][last].astype(float),
-            "answered": n_answered / len(y_true),
+            "threshold": highest[order][last],
+            "answered": n_answered / len(highest),
             "accuracy": n_right[last] / n_answered,
         }
     )

@@ -9,8 +9,8 @@ from sklearn.utils import check_consistent_length
 _N_BINS = 10
 
 
-def calibration_bins(y_true: Any, probabilities: Any, classes: Any) -> pd.DataFrame:
-    """Compare how sure a classifier is of its answers with how often they are right.
+def rate_answers(y_true: Any, probabilities: Any, classes: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Tell how sure a classifier is of each answer, and whether it is right.
 
     Parameters
     ----------
@@ -23,14 +23,37 @@ def calibration_bins(y_true: Any, probabilities: Any, classes: Any) -> pd.DataFr
 
     Returns
     -------
+    confidence : ndarray of shape (n_images,), float
+        The probability of the most probable class.
+    is_right : ndarray of shape (n_images,), bool
+        Whether that is the true one.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ.
+    """
+    y_true, probabilities = np.asarray(y_true), np.asarray(probabilities, dtype=float)
+    check_consistent_length(y_true, probabilities)
+    is_right = np.asarray(classes)[probabilities.argmax(axis=1)] == y_true
+    return probabilities.max(axis=1), is_right
+
+
+def calibration_bins(y_true: Any, probabilities: Any, classes: Any) -> pd.DataFrame:
+    """Compare how sure a classifier is of its answers with how often they are right.
+
+    Parameters
+    ----------
+    y_true, probabilities, classes
+        As for `rate_answers`.
+
+    Returns
+    -------
     bins : DataFrame
         A row for each tenth of the probability of the most probable class that images have: their
         number `n`, mean `confidence` and `accuracy`.
     """
-    y_true, probabilities = np.asarray(y_true), np.asarray(probabilities, dtype=float)
-    check_consistent_length(y_true, probabilities)
-    confidence = probabilities.max(axis=1)
-    is_right = np.asarray(classes)[probabilities.argmax(axis=1)] == y_true
+    confidence, is_right = rate_answers(y_true, probabilities, classes)
     number = np.minimum((confidence * _N_BINS).astype(int), _N_BINS - 1)
     answers = pd.DataFrame({"bin": number, "confidence": confidence, "accuracy": is_right})
     bins = answers.groupby("bin").agg(

@@ -60,14 +60,12 @@ def score_outside(
     """
     development = pd.concat([parts.train, parts.validation])
     classes = sorted(development.label.unique())
-    outside = validate_catalogue(outside)
-    known = outside[outside.label.isin(classes)]
+    known = select_known(outside, classes)
     repeats = _find_repeats(development, known, run.n_jobs, cache)
     new = known[~repeats].drop(columns="split", errors="ignore")
     if new.empty:
         raise ValueError(
-            f"no image from elsewhere is of a class of the study, {classes}, and repeats none of "
-            f"its images; the classes there are {sorted(outside.label.unique())}"
+            "all images from elsewhere repeat images that the study has trained on: give others"
         )
     compared = compare(
         contenders, development, pd.concat([parts.test, new]), settings.positive, run,
@@ -94,6 +92,24 @@ def score_outside(
         "choice": describe_scores(scores, new.label, answers.predicted, classes),
         "contenders": rows,
     }
+
+
+def select_known(outside: pd.DataFrame, classes: list[Any]) -> pd.DataFrame:
+    """Take the images from elsewhere that are of a class of the study.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    outside = validate_catalogue(outside)
+    known = outside[outside.label.isin(classes)]
+    if known.empty:
+        raise ValueError(
+            f"no image from elsewhere is of a class of the study, {classes}; the classes there "
+            f"are {sorted(outside.label.unique())}"
+        )
+    return known
 
 
 def _find_repeats(

@@ -27,7 +27,7 @@ from skcomic.study.contenders import (
 )
 from skcomic.study.examples import list_suspects
 from skcomic.study.images import assign_parts, read_images
-from skcomic.study.outside import score_outside
+from skcomic.study.outside import score_outside, select_known
 from skcomic.study.plan import Plan, plan_study
 from skcomic.study.progress import counted_epochs
 from skcomic.study.results import Study, StudyProgress
@@ -160,6 +160,8 @@ def run_study(
     """
     catalogue = validate_catalogue(catalogue)
     plan = plan_study(catalogue, {"contenders": contenders, **settings}, n_jobs)
+    if outside is not None:  # before the hours that it would be known after
+        select_known(outside, sorted(catalogue.label.unique()))
     with (
         temporary_cache() if cache is None else nullcontext(cache) as cache_folder,
         # What the search has measured at the largest size is not measured again.

@@ -79,9 +79,15 @@ def test_the_page_shows_them(study: Study, tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "model.skcomic")["about"]["outside"]["images"] > 0
 
 
-def test_what_cannot_be_scored_is_said(faces: pd.DataFrame) -> None:
+def test_what_cannot_be_scored_is_said(study: Study, faces: pd.DataFrame) -> None:
+    trained = faces[~faces.path.isin(study.predictions.path)]
+    with pytest.raises(ValueError, match="all images from elsewhere repeat images that the study"):
+        run_study(faces, contenders=contenders(), outside=trained, **QUICK)
     with pytest.raises(ValueError, match="no image from elsewhere is of a class of the study"):
-        run_study(faces, contenders=contenders(), outside=faces.assign(label="apples"), **QUICK)
+        run_study(
+            faces, contenders=contenders(), outside=faces.assign(label="apples"),
+            on_progress=pytest.fail, **QUICK,
+        )  # fmt: skip
 
 
 def test_a_choice_that_takes_paths_and_has_no_probabilities_is_scored(
