@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from skcomic import Study, load, make_contenders, predict_files, run_study
 from skcomic.cli import app
+from skcomic.cli.models import _threshold
 from skcomic.models.card import render_card
 from skcomic.study.abstention import measure_abstention
 from skcomic.study.evaluation import Answers
@@ -89,3 +90,11 @@ def test_without_probabilities_there_is_none(faces: pd.DataFrame) -> None:
     always = run_study(faces, contenders=PIXELS, sizes=(16,), n_jobs=1)
     assert (always.abstention["wanted"], always.abstention["threshold"]) == (None, None)
     assert always.describe_abstention() is None
+
+
+@pytest.mark.parametrize(
+    "about", [None, [], "text", {"abstention": "text"}, {"abstention": {"threshold": "text"}}]
+)
+def test_a_description_that_has_no_threshold_is_no_error(about: object) -> None:
+    assert _threshold({"about": about}) is None
+    assert _threshold({"about": {"abstention": {"threshold": 0.75}}}) == 0.75
