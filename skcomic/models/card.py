@@ -13,8 +13,9 @@ _CONFIDENCE = 0.95  # of the intervals; as they are usually reported
 
 # The entries of `Study.to_dict`: the card shows them in its sections, or leaves them out.
 _STUDY_ENTRIES = {
-    "catalogue", "split", "given_split", "skipped", "classes", "contrast", "duplicates",
-    "quarantine", "footprint", "candidates", "chosen_net", "sizes", "saving", "chosen_size",
+    "catalogue", "split", "validation", "given_split", "skipped", "classes", "contrast",
+    "duplicates", "quarantine", "footprint", "candidates", "chosen_net", "sizes", "saving",
+    "chosen_size",
     "test", "calibration", "robustness", "suspect_labels", "examples", "abstention", "baselines",
     "outside", "caveats", "settings", "versions", "stage_seconds", "seconds",
 }  # fmt: skip

@@ -17,3 +17,6 @@ COST_LABELS: dict[str, str] = {
 #: A tolerance: one standard error of the difference to the best.
 ONE_SE: Literal["1se"] = "1se"
 Tolerance = float | Literal["1se"]
+
+#: Of the F-score, with a hold-out, as in the report.
+HOLDOUT_TOLERANCE = 0.005

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.pipeline import Pipeline
 
-from skcomic.selection.costs import COSTS, ONE_SE, Cost, Tolerance
+from skcomic.selection.costs import COSTS, HOLDOUT_TOLERANCE, ONE_SE, Cost, Tolerance
 
 
 class CostScorer:
@@ -98,7 +98,7 @@ def score_labels(y: Any, predicted: Any, classes: Any, positive: Any = None) -> 
 
 
 def select_parsimonious(
-    tolerance: Tolerance = 0.005, cost: Cost = "cpu_seconds"
+    tolerance: Tolerance = HOLDOUT_TOLERANCE, cost: Cost = "cpu_seconds"
 ) -> Callable[[Mapping[str, Any]], int]:
     """Choose the cheapest candidate among those that are about as good as the best.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skcomic.evidence.comparisons import paired_difference
-from skcomic.selection.costs import ONE_SE, Cost
+from skcomic.selection.costs import HOLDOUT_TOLERANCE, ONE_SE, Cost
 from skcomic.selection.scoring import select_parsimonious
 from skcomic.study.comparison import Comparison
 from skcomic.study.settings import StudySettings
@@ -149,13 +149,42 @@ def choose(comparison: Comparison, settings: StudySettings) -> int:
             if not _is_within_one_se(comparison, best, row, settings):
                 f_score.iloc[row] = np.nan
         tolerance = np.inf
+    assert isinstance(tolerance, int | float)
+    return _select(table.assign(validation_f_score=f_score), tolerance, settings.cost)
+
+
+def choose_report_net(table: pd.DataFrame, settings: StudySettings) -> str | None:
+    """Choose among the report's nets, by the report's rule, what the choice is compared with.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of a search that has chosen.
+    settings : StudySettings
+        The cost is of use here.
+
+    Returns
+    -------
+    net : str or None
+        Of those that were trained most. None if there is none.
+    """
+    if settings.contenders == "report":  # the choice itself
+        return None
+    nets = table[table.first_units.notna() & table.validation_f_score.notna()]
+    nets = nets[nets.images == nets.images.max()]
+    nets = nets[nets.folds == nets.folds.max()]
+    if nets.empty:
+        return None
+    return str(nets.net.iloc[_select(nets, HOLDOUT_TOLERANCE, settings.cost)])
+
+
+def _select(table: pd.DataFrame, tolerance: float, cost: Cost) -> int:
     results = {
-        "mean_test_f_score": f_score.to_numpy(float),
-        f"mean_test_{settings.cost}": table[settings.cost].astype(float),
+        "mean_test_f_score": table.validation_f_score.to_numpy(float),
+        f"mean_test_{cost}": table[cost].astype(float),
         "mean_test_parameters": table.parameters.astype(float),
     }
-    assert isinstance(tolerance, int | float)
-    return select_parsimonious(tolerance, settings.cost)(results)
+    return select_parsimonious(tolerance, cost)(results)
 
 
 def _is_within_one_se(

@@ -76,8 +76,8 @@ def score_outside(
         row: dict[str, Any] = {"net": name}
         if given is not None:
             n_test = len(parts.test)
-            row |= _score("test", parts.test, given, slice(n_test), settings)
-            row |= _score("outside", new, given, slice(n_test, None), settings)
+            row |= _score("test", parts.test, given, slice(n_test), classes, settings)
+            row |= _score("outside", new, given, slice(n_test, None), classes, settings)
         rows.append(row)
     answers = ask(fitted, new.path)
     scores = score_predictions(
@@ -128,8 +128,20 @@ def _find_repeats(
 
 
 def _score(
-    part: str, images: pd.DataFrame, answers: Answers, where: slice, settings: StudySettings
+    part: str,
+    images: pd.DataFrame,
+    answers: Answers,
+    where: slice,
+    classes: list[Any],
+    settings: StudySettings,
 ) -> dict[str, Any]:
     options: Any = {"positive": settings.positive, "random_state": settings.random_state}
     f_score = score_interval(images.label, answers.predicted[where], images.pair, **options)
-    return {f"{part}_f_score": f_score.score, f"{part}_interval": [f_score.low, f_score.high]}
+    row = {f"{part}_f_score": f_score.score, f"{part}_interval": [f_score.low, f_score.high]}
+    if answers.probabilities is not None and images.label.nunique() == len(classes):
+        area = score_interval(
+            images.label, answers.probabilities[where], images.pair,
+            score="roc_auc", classes=classes, **options,
+        )  # fmt: skip
+        row |= {f"{part}_roc_auc": area.score, f"{part}_roc_auc_interval": [area.low, area.high]}
+    return row

@@ -12,13 +12,10 @@ from sklearn.utils import Bunch
 
 from skcomic.catalogue.validation import validate_catalogue
 from skcomic.evidence.evaluation import choose_positive
-from skcomic.selection.costs import ONE_SE
+from skcomic.selection.costs import HOLDOUT_TOLERANCE, ONE_SE
 from skcomic.study.images import assign_parts
 from skcomic.study.memory import check_memory
 from skcomic.study.settings import HOLDOUT, StudySettings, Validation, make_settings
-
-# Of the F-score, with a hold-out.
-_TOLERANCE = 0.005
 
 # More images than these are searched by halving: with fewer, a ninth of them says little.
 _MIN_HALVING_IMAGES = 2000
@@ -92,7 +89,7 @@ def plan_study(catalogue: pd.DataFrame, given: dict[str, Any], n_jobs: int | Non
     takes_all = trains_little or validation != HOLDOUT
     tolerance = settings.tolerance
     if tolerance is None:
-        tolerance = _TOLERANCE if validation == HOLDOUT else ONE_SE
+        tolerance = HOLDOUT_TOLERANCE if validation == HOLDOUT else ONE_SE
     settings = dataclasses.replace(
         settings,
         positive=choose_positive(sorted(catalogue.label.unique()), settings.positive),

@@ -15,7 +15,7 @@ from skcomic.study.abstention import describe_abstention
 from skcomic.study.caveats import find_caveats
 from skcomic.study.notebook import render_html
 from skcomic.study.plain import list_rows, to_plain
-from skcomic.study.settings import StudySettings
+from skcomic.study.settings import HOLDOUT, StudySettings
 
 if TYPE_CHECKING:
     from skcomic.displays.abstention import AbstentionDisplay
@@ -118,14 +118,16 @@ class Study:
         there is no such), with `answered` and `accuracy` there, `validation`, and on the test,
         `test`, with the 95 % `interval` of that accuracy. None without probabilities.
     baselines : list of dict
-        The same for classifiers without a network, and their `cpu_seconds`; one that took too
-        long has only its name and the reason, `failure`.
+        The same for classifiers without a network, and for the net that the report's rule
+        chooses of its own, if the choice is another one and any of them was trained; and their
+        `cpu_seconds`. One that took too long has only its name and the reason, `failure`.
     outside : dict
         Of images from elsewhere, if there were any: their number, `images`; how many repeat an
         image of the study, `repeats`, or are of `unknown` classes, both left out; classes that are
         `missing`; the scores of the choice, `choice`, as in `test`; and for each
-        of the `contenders`, trained once more, `test_f_score`, `test_interval`, `outside_f_score`
-        and `outside_interval`.
+        of the `contenders`, trained once more, `test_f_score`, `test_interval`, `test_roc_auc` and
+        `test_roc_auc_interval` (if it gives probabilities, and there are images of all classes),
+        and the same of `outside`.
     pipeline : Pipeline
         The last fit: from paths to classes. It may be another estimator of the user's own.
     stage_seconds : dict of str to float
@@ -377,12 +379,17 @@ class Study:
         Returns
         -------
         study : dict
-            The attributes but `pipeline`; frames are lists of records. Labels are kept if they
+            The attributes but `pipeline`, and what `validation` was on: its `kind`, "folds" or
+            "holdout", and how many `folds`. Frames are lists of records. Labels are kept if they
             are str, int, float or bool, also of numpy; others are replaced by their text.
         """
         numbers = {
             "catalogue": self.catalogue,
             "split": self.split,
+            "validation": {
+                "kind": "folds" if self.settings.n_folds > 1 else HOLDOUT,
+                "folds": self.settings.n_folds,
+            },
             "classes": self.classes,
             "contrast": self.contrast,
             "skipped": self.skipped,

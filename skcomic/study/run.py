@@ -34,6 +34,7 @@ from skcomic.study.results import Study, StudyProgress
 from skcomic.study.stages import (
     compute_saving,
     count_epochs,
+    find_report_choice,
     search,
     select_size,
 )
@@ -71,7 +72,8 @@ def run_study(
     3. That contender is trained at each size on all training images; the size is chosen by the
        same rule.
     4. The choice is trained once more, on training and validation images, and tested on
-       images that nothing was tuned on, as are two classifiers without a network.
+       images that nothing was tuned on, as are two classifiers without a network, and the net
+    that the report's rule chooses of its own.
 
     What makes the result doubtful, such as too few images, is listed in ``study.caveats``.
 
@@ -225,8 +227,11 @@ class _Runner:
                 )
             self._finish_stage(seconds)
         with self._timed("baselines") as seconds:
+            report_choice = find_report_choice(
+                contenders, self.study.candidates, choice.contender, settings
+            )
             self.study.baselines, comparisons = score_baselines(
-                tested, parts, settings, run, self.cache
+                tested, report_choice, parts, settings, run, self.cache
             )
             self.study.test = {**tested.scores, "comparisons": comparisons}
             pipeline = tested.fitted

@@ -14,13 +14,14 @@ from skcomic.selection.costs import Cost
 from skcomic.selection.rounds import halving_rounds
 from skcomic.study.choice import (
     choose,
+    choose_report_net,
     drop_all_but_best,
     drop_surpassed,
     exclude_over_limit,
     find_sufficient,
 )
 from skcomic.study.comparison import Comparison, Run, add_intervals, compare
-from skcomic.study.contenders import Contender, at_sizes, find_net
+from skcomic.study.contenders import Contender, at_sizes, find_net, find_vectorizer
 from skcomic.study.evaluation import Answers
 from skcomic.study.settings import StudySettings
 from skcomic.study.validation import compare_on_folds
@@ -208,6 +209,36 @@ def select_size(chosen: Contender, parts: Bunch, settings: StudySettings, run: R
     comparison = add_intervals(comparison, settings)
     comparison = comparison._replace(table=exclude_over_limit(comparison.table, settings))
     return _make_choice(comparison, choose(comparison, settings), comparison.table)
+
+
+def find_report_choice(
+    contenders: list[Contender], table: pd.DataFrame, chosen: Contender, settings: StudySettings
+) -> Contender | None:
+    """Find the net that the report's rule chooses of its own, at the size of the choice.
+
+    Parameters
+    ----------
+    contenders : list of (str, estimator)
+        Those of the search.
+    table : DataFrame
+        Of the search.
+    chosen : (str, estimator)
+        The choice of `select_size`.
+    settings : StudySettings
+        The settings.
+
+    Returns
+    -------
+    contender : (str, estimator) or None
+        Not fitted. None if no such net was trained, or the choice is the same.
+    """
+    name = choose_report_net(table, settings)
+    if name is None or name == chosen[0]:
+        return None
+    sized = at_sizes((name, dict(contenders)[name]), settings)
+    vectorizer = find_vectorizer(chosen[1])
+    size = max(settings.sizes) if vectorizer is None else vectorizer.size
+    return next(each for each in sized if each[1][0].size == size)
 
 
 def _make_choice(comparison: Comparison, chosen: int, table: pd.DataFrame) -> Choice:

@@ -17,7 +17,7 @@ from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.study.baselines import train_and_score
 from skcomic.study.comparison import Run
 from skcomic.study.contenders import Contender, find_net, find_vectorizer, name_with_size
-from skcomic.study.evaluation import Answers, ask
+from skcomic.study.evaluation import Answers, TimedFit, ask
 from skcomic.study.examples import list_examples
 from skcomic.study.robustness import measure_robustness
 from skcomic.study.settings import StudySettings
@@ -68,16 +68,7 @@ def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: 
     tested : Tested
         The choice.
     """
-    fitted = clone(chosen[1])
-    if (net := find_net(fitted)) is not None and net.precision == "auto":
-        net.set_params(precision="float32")
-    if (vectorizer := find_vectorizer(fitted)) is not None:
-        vectorizer.set_params(n_jobs=run.n_jobs)
-    fit = run.prepare(fitted)
-    development = pd.concat([parts.train, parts.validation])
-    fit.fit(fit.make_rows(development.path), development.label)
-    rows = fit.make_rows(parts.test.path)
-    answers = ask(fit.classifier, rows)
+    fit, answers = _fit_and_ask(chosen, parts, run)
     scores = _score(answers, parts, settings)
     named = {"net": name_with_size(chosen), **scores, **fit.times_}
     robustness = measure_robustness(fit, parts.test, answers.predicted, settings, run.n_jobs)
@@ -88,7 +79,20 @@ def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: 
         bins = calibration_bins(parts.test.label, answers.probabilities, classes)
         calibration = {"error": calibration_error(bins), "bins": bins.to_dict("records")}
     examples = list_examples(answers, parts.test, classes)
-    return Tested(fitted, named, answers, predictions, calibration, robustness, examples)
+    return Tested(fit.contender, named, answers, predictions, calibration, robustness, examples)
+
+
+def _fit_and_ask(chosen: Contender, parts: Bunch, run: Run) -> tuple[TimedFit, Answers]:
+    """Train a contender on training and validation images, and ask it about those of the test."""
+    fitted = clone(chosen[1])
+    if (net := find_net(fitted)) is not None and net.precision == "auto":
+        net.set_params(precision="float32")
+    if (vectorizer := find_vectorizer(fitted)) is not None:
+        vectorizer.set_params(n_jobs=run.n_jobs)
+    fit = run.prepare(fitted)
+    development = pd.concat([parts.train, parts.validation])
+    fit.fit(fit.make_rows(development.path), development.label)
+    return fit, ask(fit.classifier, fit.make_rows(parts.test.path))
 
 
 def score_tuned_threshold(
@@ -130,14 +134,21 @@ def score_tuned_threshold(
 
 
 def score_baselines(
-    tested: Tested, parts: Bunch, settings: StudySettings, run: Run, cache: PathLike
+    tested: Tested,
+    report_choice: Contender | None,
+    parts: Bunch,
+    settings: StudySettings,
+    run: Run,
+    cache: PathLike,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Train classifiers without a network on the rows of the choice, and test them.
+    """Train what the choice is compared with on the same pixels, and test it.
 
     Parameters
     ----------
     tested : Tested
         The choice; if it makes no rows of pixels, they are of the largest size.
+    report_choice : (str, estimator) or None
+        The net that the report's rule chooses. The others are classifiers without a network.
     parts, settings, run
         As for `fit_and_test`.
     cache : str or path-like
@@ -158,16 +169,25 @@ def score_baselines(
     test_rows = vectorizer.transform(parts.test.path)
     comparisons = []
 
-    def score(baseline: Any) -> dict[str, Any]:
-        answers = ask(baseline, test_rows)
-        name = type(baseline).__name__
+    def score(name: str, answers: Answers) -> dict[str, Any]:
         comparisons.append(_compare(tested, name, answers.predicted, parts, settings))
         return _score(answers, parts, settings)
 
     baselines = train_and_score(
-        rows, development.label, score, seed=settings.random_state,
+        rows,
+        development.label,
+        lambda baseline: score(type(baseline).__name__, ask(baseline, test_rows)),
+        seed=settings.random_state,
         max_seconds=run.max_seconds_per_fit,
-    )  # fmt: skip
+    )
+    if report_choice is not None:
+        row: dict[str, Any] = {"net": name_with_size(report_choice)}
+        try:
+            fit, answers = _fit_and_ask(report_choice, parts, run)
+            row |= {**score(row["net"], answers), **fit.times_}
+        except TimeoutError as error:
+            row["failure"] = f"{type(error).__name__}: {error}"
+        baselines.append(row)
     return baselines, comparisons
 
 

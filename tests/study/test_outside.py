@@ -59,6 +59,9 @@ def test_every_contender_is_scored_on_both(study: Study, faces: pd.DataFrame) ->
     assert chosen["test_f_score"] == pytest.approx(study.test["f_score"])
     assert chosen["outside_f_score"] == pytest.approx(study.outside["choice"]["f_score"])
     assert chosen["outside_interval"][0] < chosen["outside_f_score"]
+    assert chosen["test_roc_auc"] == pytest.approx(study.test["roc_auc"])
+    low, high = chosen["outside_roc_auc_interval"]
+    assert low < chosen["outside_roc_auc"] == study.outside["choice"]["roc_auc"] < high
     other = "hog" if study.chosen_net == "pixels" else "pixels"
     assert rows[other]["test_f_score"] != chosen["test_f_score"]
 

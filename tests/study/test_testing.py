@@ -1,0 +1,70 @@
+"""The test of a study: what the choice is compared with."""
+
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import f1_score
+
+from skcomic import make_contenders, run_study
+from skcomic.study.choice import choose_report_net
+from skcomic.study.images import assign_parts, read_images
+from skcomic.study.settings import StudySettings
+
+QUICK = {"sizes": (16, 12), "validation": "holdout", "n_jobs": 1, "final_epochs": 3}
+
+
+def few_contenders(*names: str) -> dict:
+    made = make_contenders(16, random_state=0)
+    return {name: made[name] for name in names}
+
+
+def test_the_reports_own_choice_is_tested_beside_another(faces: pd.DataFrame) -> None:
+    contenders = few_contenders("hog", "8_max_1", "16_average_1")
+    for name in ("8_max_1", "16_average_1"):
+        contenders[name].set_params(classify__epochs=1)
+    # Whatever is cheapest.
+    study = run_study(faces, contenders=contenders, tolerance=1.0, **QUICK)
+    assert study.chosen_net == "hog"
+    names = [row["net"] for row in study.baselines]
+    name = choose_report_net(study.candidates, study.settings)
+    assert names == ["DummyClassifier", "LogisticRegression", f"{name}_{study.chosen_size}"]
+    assert [row["net"] for row in study.test["comparisons"]] == names
+
+    net = clone(contenders[name]).set_params(
+        vectorize__size=study.chosen_size, classify__epochs=3, classify__batch_size=35
+    )
+    images = read_images(faces, study.settings, n_jobs=1, cache=None).catalogue
+    parts = assign_parts(images, study.settings)
+    development, test = pd.concat([parts.train, parts.validation]), parts.test
+    assert test.path.tolist() == study.predictions.path.tolist()
+    tested = study.baselines[-1]
+    assert tested["n"] == len(test)
+    assert tested["cpu_seconds"] > 0
+    predicted = net.fit(development.path, development.label).predict(test.path)
+    assert tested["f_score"] == pytest.approx(
+        f1_score(test.label, predicted, pos_label="comics", zero_division=0)
+    )
+
+
+def test_a_choice_of_the_reports_nets_is_tested_alone(faces: pd.DataFrame) -> None:
+    contenders = few_contenders("8_max_1")
+    contenders["8_max_1"].set_params(classify__epochs=1)
+    study = run_study(faces, contenders=contenders, **QUICK)
+    assert [row["net"] for row in study.baselines] == ["DummyClassifier", "LogisticRegression"]
+
+
+def test_the_reports_rule_is_of_the_nets_that_were_trained_most() -> None:
+    table = pd.DataFrame(
+        {
+            "net": ["8_max_1", "16_max_1", "32_max_1", "16_max_2", "hog", "8_max_2"],
+            "first_units": [8, 16, 32, 16, None, 8],
+            "validation_f_score": [0.9, 0.904, 0.8, 0.99, 1, None],
+            "cpu_seconds": [2.0, 1.0, 0.1, 0.1, 0.01, None],
+            "parameters": [1, 2, 3, 4, None, 5],
+            "images": [90, 90, 90, 30, 90, 90],
+            "folds": [5, 5, 5, 5, 5, 1],
+        }
+    )
+    assert choose_report_net(table, StudySettings()) == "16_max_1"
+    assert choose_report_net(table, StudySettings(contenders="report")) is None
+    assert choose_report_net(table[table.net == "hog"], StudySettings()) is None
