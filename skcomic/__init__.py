@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "displays.time_score": ["TimeScoreDisplay"],
         "evidence.comparisons": ["PairedComparison", "compare_paired"],
         "evidence.intervals": ["ScoreInterval", "score_interval"],
+        "evidence.temperature": ["TemperatureScaledClassifier"],
         "features.hog": ["HogVectorizer"],
         "features.mirroring": ["MirroredClassifier"],
         "features.patches": ["PatchVectorizer"],

@@ -17,6 +17,8 @@ _STAGES = {
     "search": "comparing sizes",
     "sizes": "last fit and test",
     "test": "training the baselines",
+    "baselines": "testing on more images",
+    "repeats": "testing on more images",
 }
 
 
@@ -62,13 +64,13 @@ class ProgressReporter:
         failures = write_study(progress.study, self.working)
         for line in (*_describe_stage(progress.stage, progress.study), *failures):
             self.console.print(line)
-        if following := _STAGES.get(progress.stage):  # at the end, `print_result` has all of them
+        if progress.study.pipeline is None:  # at the end, `print_result` has all of them
             for caveat in progress.study.caveats:
                 if caveat not in self.shown:
                     self.console.print(f"Caution: {caveat}", style="yellow")
             self.shown = progress.study.caveats
             self.bar.start_task(self.task)
-            self.bar.update(self.task, description=following, visible=True)
+            self.bar.update(self.task, description=_STAGES[progress.stage], visible=True)
 
 
 def _describe_stage(stage: str, study: "Study") -> list[str]:
@@ -91,6 +93,9 @@ def _describe_stage(stage: str, study: "Study") -> list[str]:
         return [f"size chosen: {study.chosen_size} {seconds}"]
     if stage == "test":
         return [f"last fit and test done {seconds}"]
+    if stage == "repeats":
+        assert study.repeats is not None
+        return [f"tested {len(study.repeats['seeds'])} times {seconds}"]
     if stage == "outside":
         assert study.outside is not None
         choice, n_images = study.outside["choice"], study.outside["images"]

@@ -51,8 +51,9 @@ def print_result(console: Console, study: "Study") -> None:
     console.print(table)
     for comparison in test["comparisons"]:
         console.print(f"{comparison['sentence']}.")
-    if sentence := study.describe_abstention():
-        console.print(sentence)
+    for sentence in (study.describe_repeats(), study.describe_abstention()):
+        if sentence:
+            console.print(sentence)
     for caveat in study.caveats:
         console.print(f"Caution: {caveat}", style="yellow")
 

@@ -11,13 +11,15 @@ from skcomic.models.archive import ModelFileError, read_manifest
 
 _CONFIDENCE = 0.95  # of the intervals; as they are usually reported
 
+_CALIBRATING = ("CalibratedClassifierCV", "TemperatureScaledClassifier")
+
 # The entries of `Study.to_dict`: the card shows them in its sections, or leaves them out.
 _STUDY_ENTRIES = {
     "catalogue", "split", "validation", "given_split", "skipped", "classes", "contrast",
     "duplicates", "quarantine", "footprint", "candidates", "chosen_net", "sizes", "saving",
-    "chosen_size",
-    "test", "calibration", "robustness", "suspect_labels", "examples", "abstention", "baselines",
-    "outside", "caveats", "settings", "versions", "stage_seconds", "seconds",
+    "chosen_size", "test", "repeats", "calibration", "robustness", "suspect_labels", "examples",
+    "abstention", "baselines", "outside", "caveats", "settings", "versions", "stage_seconds",
+    "seconds",
 }  # fmt: skip
 
 
@@ -240,7 +242,8 @@ def _limits(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
     unknown = "" if about.get("catalogue") else ", which are not known"
     takes_images = manifest["parameters"].get("images")
     squeezed = ", and the whole image is scaled to its size without keeping the proportions"
-    calibrated = "calibrated" if "Calibrated" in manifest["model"] else "not calibrated"
+    steps = (manifest["model"], *manifest.get("steps", ()))
+    is_calibrated = any(kind in str(step) for kind in _CALIBRATING for step in steps)
     yield from ("", "## Its limits", "")
     yield (
         "* It knows only its classes: an image of anything else is assigned to one of them, often "
@@ -251,9 +254,15 @@ def _limits(manifest: dict[str, Any], about: dict[str, Any]) -> Iterator[str]:
         "others."
     )
     yield f"* It sees only grey pixels{squeezed if takes_images else ''}."
-    if about.get("test"):
+    if repeats := about.get("repeats"):
+        yield (
+            f"* The scores are those of one split and one seed; over {len(repeats['seeds'])} of "
+            f"them the F-score has a mean of {repeats['mean']:.4f} and a standard deviation of "
+            f"{repeats['standard_deviation']:.4f}."
+        )
+    elif about.get("test"):
         yield "* The scores are those of one split and one seed."
-    yield f"* Probabilities were {calibrated}."
+    yield f"* Probabilities were {'' if is_calibrated else 'not '}calibrated."
     threshold = (about.get("abstention") or {}).get("threshold")
     if threshold is not None:
         yield (

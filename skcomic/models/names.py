@@ -11,6 +11,7 @@ SCHEMA = "schema.json"
 
 #: The classes of skcomic that a model file may hold, by their modules.
 OWN_CLASSES = (
+    "skcomic.evidence.temperature.TemperatureScaledClassifier",
     "skcomic.features.hog.HogVectorizer",
     "skcomic.features.mirroring.MirroredClassifier",
     "skcomic.features.patches.PatchVectorizer",

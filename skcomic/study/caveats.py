@@ -72,6 +72,8 @@ def _of_search(study: "Study") -> Iterator[str]:
 
 
 def _of_test(study: "Study") -> Iterator[str]:
+    if study.test is not None and study.settings.calibrate and study.calibration is None:
+        yield f"{study.test['net']} gives no probabilities: there is nothing to calibrate."
     if study.test is None or study.baselines is None:
         return
     (dummy,) = [row for row in study.baselines if row["net"] == DUMMY]

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from skcomic.evidence.temperature import scale_probabilities
 from skcomic.models.persistence import save
 from skcomic.selection.scoring import score_labels
 from skcomic.study.contenders import find_net, find_vectorizer
@@ -33,6 +34,12 @@ class Answers(NamedTuple):
 
     predicted: np.ndarray
     probabilities: np.ndarray | None
+
+    def scaled(self, temperature: float | None) -> "Answers":
+        """Return the same answers with other probabilities, if there are any."""
+        if self.probabilities is None or temperature is None:
+            return self
+        return self._replace(probabilities=scale_probabilities(self.probabilities, temperature))
 
 
 class TimedFit:

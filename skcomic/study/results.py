@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from skcomic.catalogue.duplicates import COMPARED_SIDE
 from skcomic.catalogue.footprint import Footprint
-from skcomic.catalogue.validation import PARTS
-from skcomic.images.listing import list_counts
-from skcomic.selection.costs import COST_LABELS
 from skcomic.study.abstention import describe_abstention
 from skcomic.study.caveats import find_caveats
 from skcomic.study.notebook import render_html
 from skcomic.study.plain import list_rows, to_plain
+from skcomic.study.sentences import compare_with_report, describe_images, describe_repeats
 from skcomic.study.settings import HOLDOUT, StudySettings
 
 if TYPE_CHECKING:
@@ -94,10 +91,16 @@ class Study:
     predictions : DataFrame
         One row per test image: `path`, `label`, `pair`, what was `predicted`, and the probability
         of each class, such as `probability_comics`. Not in `to_dict`.
+    repeats : dict
+        With more than one test: their `seeds` and `f_scores`, the first that of `test`; the
+        `mean`, the `standard_deviation`, and the 95 % `interval` of the mean, which holds the
+        luck of the split, the seed and the images. The choice was made once: images of other
+        tests were among those that it was made by. None otherwise.
     calibration : dict
         Of the test: the expected calibration `error`, and its `bins`: a row for each tenth of the
-        probability of the answers, with their number `n`, mean `confidence` and `accuracy`. None
-        without probabilities.
+        probability of the answers, with their number `n`, mean `confidence` and `accuracy`. With
+        `calibrate`, both are of the corrected probabilities; the `temperature` that they were
+        corrected by, and the `uncorrected_error`. None without probabilities.
     robustness : list of dict
         For the test `images` unchanged (up to 500 of them), and changed in each of eight ways, the
         number `n`, `f_score`, its 95 % `interval`, the `difference` to the unchanged ones and
@@ -152,6 +155,7 @@ class Study:
     saving: dict[str, float | int | None] | None = None
     test: dict[str, Any] | None = None
     predictions: pd.DataFrame | None = field(default=None, repr=False)
+    repeats: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
     robustness: list[dict[str, Any]] | None = None
     suspect_labels: list[dict[str, Any]] | None = None
@@ -296,6 +300,16 @@ class Study:
         """
         return describe_abstention(self.abstention)
 
+    def describe_repeats(self) -> str | None:
+        """Say what came of training and testing the choice several times.
+
+        Returns
+        -------
+        sentence : str or None
+            None if that was done once.
+        """
+        return describe_repeats(self)
+
     def compare_with_report(self) -> str | None:
         """Compare the choice of the search with the best of the report's nets.
 
@@ -304,33 +318,7 @@ class Study:
         sentence : str or None
             None if there are no other contenders, or none of the report's nets was trained.
         """
-        frame = self.candidates
-        if frame is None or self.settings.contenders == "report":
-            return None
-        report = frame[frame.first_units.notna() & frame.failure.isna()]
-        if report.empty:
-            return None
-        report = report[report.validation_f_score.notna()]
-        if report.empty:
-            return (
-                f"None of the report's nets was trained: {self.chosen_net} takes less work, and "
-                "is so good that none of them could be chosen."
-            )
-        best = report.sort_values(["images", "validation_f_score"]).iloc[-1]
-        if best.net == self.chosen_net:
-            return (
-                f"The choice, {best.net}, is one of the report's nets: no smaller net or linear "
-                "model is about as good for less."
-            )
-        chosen = frame[frame.net == self.chosen_net].iloc[-1]
-        on = "" if best.images == chosen.images else f" (trained on {best.images} images)"
-        cost = self.settings.cost
-        share = "" if not best[cost] else f", {chosen[cost] / best[cost]:.2g} times as much"
-        return (
-            f"The best of the report's nets here, {best.net}{on}, has a validation F-score of "
-            f"{best.validation_f_score:.3f} for {best[cost]:.3g} {COST_LABELS[cost]}. The choice, "
-            f"{chosen.net}, has {chosen.validation_f_score:.3f} for {chosen[cost]:.3g}{share}."
-        )
+        return compare_with_report(self)
 
     def describe_images(self) -> list[str]:
         """Describe what was done about images that cannot be read or are duplicates.
@@ -340,38 +328,7 @@ class Study:
         sentences : list of str
             Empty if there are no such images.
         """
-        sentences = []
-        if self.skipped:
-            sentences.append(f"Files and folders that were skipped: {list_counts(self.skipped)}.")
-        if self.given_split is not None:
-            given = self.given_split["parts"]
-            drawn = [part for part in PARTS if part not in given]
-            sentences.append(
-                f"The parts were given: {', '.join(given)}"
-                + (f"; drawn from train: {', '.join(drawn)}" if drawn else "")
-                + f". Images that repeat others of an earlier part: {self.given_split['test']} of "
-                f"the test, {self.given_split['validation']} of the validation."
-            )
-        exact, near = self.duplicates["exact"], self.duplicates["near"]
-        if exact or near:
-            by_look = f", {near} by look" if near is not None else ""
-            sentences.append(
-                f"Images that repeat others: {exact} by content{by_look}; of another class than "
-                f"what they repeat: {self.duplicates['of_another_class']}."
-                + ("" if self.given_split else " Each is in the same part as what it repeats.")
-            )
-        if near is None:
-            sentences.append(
-                "Images that look the same were not looked for: that takes a size of "
-                f"{COMPARED_SIDE} pixels or more."
-            )
-        if self.quarantine is not None and len(self.quarantine):
-            others = self.quarantine.drop_duplicates("pair").left_of_pair.sum()
-            sentences.append(
-                f"Left out, since they cannot be read: {len(self.quarantine)} images (see "
-                f"quarantine.csv). Other images of their pairs, which stay: {others}."
-            )
-        return sentences
+        return describe_images(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Make plain data of all numbers, for JSON.
@@ -403,6 +360,7 @@ class Study:
             "saving": self.saving,
             "chosen_size": self.chosen_size,
             "test": self.test,
+            "repeats": self.repeats,
             "calibration": self.calibration,
             "robustness": self.robustness,
             "suspect_labels": self.suspect_labels,
@@ -426,7 +384,7 @@ class StudyProgress:
     Parameters
     ----------
     stage : str
-        "split", "search", "sizes", "test", "baselines", or last "outside" with such images.
+        "split", "search", "sizes", "test", "baselines", then "repeats" and "outside" if asked for.
     finished : bool
         Whether the stage is over, so that its numbers are in `study`.
     epochs, total_epochs : int

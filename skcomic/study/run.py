@@ -30,15 +30,23 @@ from skcomic.study.images import assign_parts, read_images
 from skcomic.study.outside import score_outside, select_known
 from skcomic.study.plan import Plan, plan_study
 from skcomic.study.progress import counted_epochs
+from skcomic.study.repeats import repeat_test
 from skcomic.study.results import Study, StudyProgress
 from skcomic.study.stages import (
+    Choice,
     compute_saving,
     count_epochs,
     find_report_choice,
     search,
     select_size,
 )
-from skcomic.study.testing import fit_and_test, score_baselines, score_tuned_threshold
+from skcomic.study.testing import (
+    Tested,
+    find_temperature,
+    fit_and_test,
+    score_baselines,
+    score_tuned_threshold,
+)
 
 _LIBRARIES = (
     "skcomic", "scikit-learn", "scikeras", "tensorflow", "keras", "numpy", "pandas", "pillow",
@@ -73,7 +81,8 @@ def run_study(
        same rule.
     4. The choice is trained once more, on training and validation images, and tested on
        images that nothing was tuned on, as are two classifiers without a network, and the net
-    that the report's rule chooses of its own.
+    that the report's rule chooses of its own. With `repeats`, that is done again on other
+    splits and with other seeds.
 
     What makes the result doubtful, such as too few images, is listed in ``study.caveats``.
 
@@ -186,70 +195,20 @@ class _Runner:
         self.total_epochs = 0
         self.epochs = 0
         self.stage = "split"
+        self.chosen: Contender
 
     def run(self, catalogue: pd.DataFrame, outside: pd.DataFrame | None) -> Study:
-        settings, run = self.settings, self.fits
-        with self._timed("split") as seconds:
-            parts = self._split(catalogue)
-        self._finish_stage(seconds)
+        images, parts = self._split(catalogue)
         with self._counted() as callbacks:
-            with self._timed("search") as seconds:
-                contenders = make_study_contenders(settings, self.plan.own, self.cache, callbacks)
-                self._expect_epochs(count_epochs(contenders, settings), contenders[0])
-                choice = search(contenders, parts, settings, run)
-                self.study.candidates, self.study.chosen_net = choice.table, choice.row["net"]
-                epochs = choice.table.epochs * choice.table.folds
-                self._expect_epochs(int(epochs.sum()), choice.contender)
-            self._finish_stage(seconds)
-            with self._timed("sizes") as seconds:
-                choice = select_size(choice.contender, parts, settings, run)
-                self.study.sizes, size = choice.table, choice.row["size"]
-                if not pd.isna(size):
-                    self.study.chosen_size = int(size)
-                    self.study.saving = compute_saving(choice.table, int(size), settings.cost)
-                self.study.suspect_labels = list_suspects(
-                    choice.answers, choice.images, np.unique(parts.train.label)
-                )
-            self._finish_stage(seconds)
-            with self._timed("test") as seconds:
-                tested = fit_and_test(choice.contender, parts, settings, run)
-                tuned = score_tuned_threshold(
-                    choice.answers, choice.images, tested, parts, settings
-                )
-                if tuned is not None:
-                    tested.scores["tuned_threshold"] = tuned
-                self.study.test, self.study.robustness = tested.scores, tested.robustness
-                self.study.examples = tested.examples
-                self.study.predictions = tested.predictions
-                self.study.calibration = tested.calibration
-                self.study.abstention = measure_abstention(
-                    choice.answers, choice.images, tested.answers, parts.test, settings
-                )
-            self._finish_stage(seconds)
-        with self._timed("baselines") as seconds:
-            report_choice = find_report_choice(
-                contenders, self.study.candidates, choice.contender, settings
-            )
-            self.study.baselines, comparisons = score_baselines(
-                tested, report_choice, parts, settings, run, self.cache
-            )
-            self.study.test = {**tested.scores, "comparisons": comparisons}
-            pipeline = tested.fitted
-            for step in pipeline if isinstance(pipeline, Pipeline) else [pipeline]:
-                reset_run_parameters(step)
-            if outside is None:
-                self.study.pipeline = pipeline
-        self._finish_stage(seconds)
-        if outside is not None:
-            with self._timed("outside") as seconds:
-                self.study.outside = score_outside(
-                    contenders, pipeline, parts, outside, settings, run, self.cache
-                )
-                self.study.pipeline = pipeline
-            self._finish_stage(seconds)
+            contenders = make_study_contenders(self.settings, self.plan.own, self.cache, callbacks)
+            self._search(contenders, parts)
+            choice = self._select_size(parts)
+            tested = self._test(choice, parts)
+            self._prove(contenders, choice, tested, images, parts, outside)
         return self.study
 
-    def _split(self, catalogue: pd.DataFrame) -> Bunch:
+    def _split(self, catalogue: pd.DataFrame) -> tuple[pd.DataFrame, Bunch]:
+        start = time.perf_counter()
         images = read_images(catalogue, self.settings, n_jobs=self.fits.n_jobs, cache=self.cache)
         parts = assign_parts(images.catalogue, self.settings)
         self.study = Study(
@@ -270,18 +229,105 @@ class _Runner:
             contrast=images.contrast,
             quarantine=images.quarantine,
         )
-        return parts
+        self._finish_stage(start)
+        return images.catalogue, parts
+
+    def _search(self, contenders: list[Contender], parts: Bunch) -> None:
+        settings = self.settings
+        with self._timed("search"):
+            self._expect_epochs(count_epochs(contenders, settings), contenders[0])
+            choice = search(contenders, parts, settings, self.fits)
+            self.study.candidates, self.study.chosen_net = choice.table, choice.row["net"]
+            epochs = choice.table.epochs * choice.table.folds
+            self._expect_epochs(int(epochs.sum()), choice.contender)
+        self.chosen = choice.contender
+
+    def _select_size(self, parts: Bunch) -> Choice:
+        settings, study = self.settings, self.study
+        with self._timed("sizes"):
+            choice = select_size(self.chosen, parts, settings, self.fits)
+            study.sizes, size = choice.table, choice.row["size"]
+            if not pd.isna(size):
+                study.chosen_size = int(size)
+                study.saving = compute_saving(choice.table, int(size), settings.cost)
+            study.suspect_labels = list_suspects(
+                choice.answers, choice.images, np.unique(parts.train.label)
+            )
+        return choice
+
+    def _test(self, choice: Choice, parts: Bunch) -> Tested:
+        settings, study = self.settings, self.study
+        with self._timed("test"):
+            temperature = find_temperature(choice, settings)
+            validated = choice.answers.scaled(temperature)
+            tested = fit_and_test(choice.contender, temperature, parts, settings, self.fits)
+            tuned = score_tuned_threshold(validated, choice.images, tested, parts, settings)
+            if tuned is not None:
+                tested.scores["tuned_threshold"] = tuned
+            study.test, study.robustness = tested.scores, tested.robustness
+            study.examples, study.predictions = tested.examples, tested.predictions
+            study.calibration = tested.calibration
+            study.abstention = measure_abstention(
+                validated, choice.images, tested.answers, parts.test, settings
+            )
+        return tested
+
+    def _prove(
+        self,
+        contenders: list[Contender],
+        choice: Choice,
+        tested: Tested,
+        images: pd.DataFrame,
+        parts: Bunch,
+        outside: pd.DataFrame | None,
+    ) -> None:
+        """Compare the choice with others, on this test and on more; none of it is chosen by."""
+        settings, study, run = self.settings, self.study, self.fits
+
+        def score_others() -> None:
+            assert study.candidates is not None
+            report_choice = find_report_choice(
+                contenders, study.candidates, choice.contender, settings
+            )
+            self.total_epochs += 0 if report_choice is None else settings.final_epochs
+            study.baselines, comparisons = score_baselines(
+                tested, report_choice, parts, settings, run, self.cache
+            )
+            study.test = {**tested.scores, "comparisons": comparisons}
+            pipeline = tested.fitted
+            for step in pipeline if isinstance(pipeline, Pipeline) else [pipeline]:
+                reset_run_parameters(step)
+
+        def repeat() -> None:
+            study.repeats = repeat_test(choice.contender, images, tested, parts, settings, run)
+
+        def score_elsewhere() -> None:
+            assert outside is not None
+            study.outside = score_outside(
+                contenders, tested.fitted, parts, outside, settings, run, self.cache
+            )
+
+        stages = {"baselines": score_others}
+        if settings.repeats > 1:
+            stages["repeats"] = repeat
+        if outside is not None:
+            stages["outside"] = score_elsewhere
+        for stage, measure in stages.items():
+            with self._timed(stage):
+                measure()
+                if stage == list(stages)[-1]:  # what has a pipeline is finished
+                    study.pipeline = tested.fitted
 
     @contextmanager
-    def _timed(self, stage: str) -> Iterator[list[float]]:
+    def _timed(self, stage: str) -> Iterator[None]:
+        """Time a stage, and report its end."""
         self.stage = stage
         start = time.perf_counter()
-        seconds: list[float] = []
-        yield seconds
-        seconds.append(time.perf_counter() - start)
+        yield
+        self._finish_stage(start)
 
-    def _finish_stage(self, seconds: list[float]) -> None:
-        (self.study.stage_seconds[self.stage],) = seconds
+    def _finish_stage(self, start: float) -> None:
+        self.study.stage_seconds[self.stage] = time.perf_counter() - start
         self._report_progress(finished=True)
 
     @contextmanager
@@ -300,7 +346,7 @@ class _Runner:
         if contender is not None and (net := find_net(contender[1])) is not None:
             is_report = is_report_net(contender[1])
             later = self.settings.final_epochs if is_report else net.epochs
-        n_fits = self.settings.n_folds * len(self.settings.sizes) + 1
+        n_fits = self.settings.n_folds * len(self.settings.sizes) + self.settings.repeats
         self.total_epochs = in_search + n_fits * later
 
     def _count(self, epochs: int) -> None:

@@ -141,6 +141,11 @@ class StudySettings:
         The accuracy that is wanted of the answers that are given: a threshold of the probability
         is chosen by the validation images, below which `skcomic predict` says "unsure". None: it
         always answers.
+    calibrate : bool, default=False
+        Whether the probabilities of the choice are corrected by a temperature that is found by
+        the validation images; see `TemperatureScaledClassifier`. Its answers stay the same.
+    repeats : int, default=1
+        How often the choice is trained and tested in all, with seeds and splits of their own.
     positive : str, default=None
         The class that precision, recall and F-score are of. None: "comics" if there is such
         a class, else the second of two classes; macro averages for more than two.
@@ -255,6 +260,20 @@ class StudySettings:
             "Accuracy wanted of the answers given, such as 0.99; what is less sure is 'unsure'.",
             "a share between 0 and 1",
             lambda value: value is None or (_is_real(value) and 0 < value < 1),
+        ),
+    )
+    calibrate: bool = field(
+        default=False,
+        metadata=_about(
+            "Correct the probabilities of the choice by the validation images.",
+            "True or False",
+            lambda value: isinstance(value, bool),
+        ),
+    )
+    repeats: int = field(
+        default=1,
+        metadata=_about(
+            "Times the choice is tested, with seeds and splits of their own.", *_COUNT
         ),
     )
     positive: str | None = field(

@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+from skcomic._estimator import reset_run_parameters
 from skcomic.evidence.calibration import calibration_bins, calibration_error
 from skcomic.evidence.comparisons import compare_paired
 from skcomic.evidence.evaluation import describe_scores, score_predictions, tabulate_answers
 from skcomic.evidence.intervals import score_interval
+from skcomic.evidence.temperature import TemperatureScaledClassifier, fit_temperature
 from skcomic.evidence.thresholds import tune_threshold
 from skcomic.images.decoding import PathLike
 from skcomic.images.vectorizer import ImageVectorizer
@@ -21,6 +24,7 @@ from skcomic.study.evaluation import Answers, TimedFit, ask
 from skcomic.study.examples import list_examples
 from skcomic.study.robustness import measure_robustness
 from skcomic.study.settings import StudySettings
+from skcomic.study.stages import Choice
 
 
 class Tested(NamedTuple):
@@ -49,13 +53,42 @@ class Tested(NamedTuple):
     examples: list[dict[str, Any]] | None
 
 
-def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: Run) -> Tested:
+def find_temperature(choice: Choice, settings: StudySettings) -> float | None:
+    """Find what the probabilities of a choice are to be corrected by, if they are to be.
+
+    Parameters
+    ----------
+    choice : Choice
+        Its answers are of fits that were not trained on the image.
+    settings : StudySettings
+        `calibrate` is of use here.
+
+    Returns
+    -------
+    temperature : float or None
+        None also of a choice without probabilities.
+    """
+    if not settings.calibrate or choice.answers.probabilities is None:
+        return None
+    labels = choice.images.label
+    return fit_temperature(labels, choice.answers.probabilities, np.unique(labels))
+
+
+def fit_and_test(
+    chosen: Contender,
+    temperature: float | None,
+    parts: Bunch,
+    settings: StudySettings,
+    run: Run,
+) -> Tested:
     """Train the choice on training and validation images, and test it.
 
     Parameters
     ----------
     chosen : (str, estimator)
         The choice of `select_size`.
+    temperature : float or None
+        What its probabilities are corrected by; None: by nothing.
     parts : Bunch
         As from `assign_parts`.
     settings : StudySettings
@@ -68,23 +101,27 @@ def fit_and_test(chosen: Contender, parts: Bunch, settings: StudySettings, run: 
     tested : Tested
         The choice.
     """
-    fit, answers = _fit_and_ask(chosen, parts, run)
+    fit, given = fit_and_ask(chosen, parts, run)
+    fitted, answers = fit.contender, given.scaled(temperature)
+    if temperature is not None:
+        fitted = _with_temperature(fitted, temperature)
     scores = _score(answers, parts, settings)
     named = {"net": name_with_size(chosen), **scores, **fit.times_}
     robustness = measure_robustness(fit, parts.test, answers.predicted, settings, run.n_jobs)
     classes = np.unique(parts.train.label)
     predictions = tabulate_answers(parts.test, *answers, classes)
-    calibration = None
-    if answers.probabilities is not None:
-        bins = calibration_bins(parts.test.label, answers.probabilities, classes)
-        calibration = {"error": calibration_error(bins), "bins": bins.to_dict("records")}
+    calibration = _measure_calibration(answers, parts.test.label, classes)
+    if temperature is not None and calibration is not None:
+        before = _measure_calibration(given, parts.test.label, classes)
+        assert before is not None
+        calibration |= {"temperature": temperature, "uncorrected_error": before["error"]}
     examples = list_examples(answers, parts.test, classes)
-    return Tested(fit.contender, named, answers, predictions, calibration, robustness, examples)
+    return Tested(fitted, named, answers, predictions, calibration, robustness, examples)
 
 
-def _fit_and_ask(chosen: Contender, parts: Bunch, run: Run) -> tuple[TimedFit, Answers]:
+def fit_and_ask(contender: Contender, parts: Bunch, run: Run) -> tuple[TimedFit, Answers]:
     """Train a contender on training and validation images, and ask it about those of the test."""
-    fitted = clone(chosen[1])
+    fitted = clone(contender[1])
     if (net := find_net(fitted)) is not None and net.precision == "auto":
         net.set_params(precision="float32")
     if (vectorizer := find_vectorizer(fitted)) is not None:
@@ -93,6 +130,26 @@ def _fit_and_ask(chosen: Contender, parts: Bunch, run: Run) -> tuple[TimedFit, A
     development = pd.concat([parts.train, parts.validation])
     fit.fit(fit.make_rows(development.path), development.label)
     return fit, ask(fit.classifier, fit.make_rows(parts.test.path))
+
+
+def _with_temperature(fitted: Any, temperature: float) -> Any:
+    """Correct the probabilities of the last step of a pipeline, or of another classifier."""
+    classifier = fitted[-1] if isinstance(fitted, Pipeline) else fitted
+    reset_run_parameters(classifier)  # they are not found within another classifier
+    scaled = TemperatureScaledClassifier.of_fitted(classifier, temperature)
+    if not isinstance(fitted, Pipeline):
+        return scaled
+    name, _ = fitted.steps[-1]
+    return Pipeline([*fitted.steps[:-1], (name, scaled)], memory=fitted.memory)
+
+
+def _measure_calibration(
+    answers: Answers, labels: pd.Series, classes: np.ndarray
+) -> dict[str, Any] | None:
+    if answers.probabilities is None:
+        return None
+    bins = calibration_bins(labels, answers.probabilities, classes)
+    return {"error": calibration_error(bins), "bins": bins.to_dict("records")}
 
 
 def score_tuned_threshold(
@@ -183,7 +240,7 @@ def score_baselines(
     if report_choice is not None:
         row: dict[str, Any] = {"net": name_with_size(report_choice)}
         try:
-            fit, answers = _fit_and_ask(report_choice, parts, run)
+            fit, answers = fit_and_ask(report_choice, parts, run)
             row |= {**score(row["net"], answers), **fit.times_}
         except TimeoutError as error:
             row["failure"] = f"{type(error).__name__}: {error}"

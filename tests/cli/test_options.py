@@ -36,6 +36,7 @@ COMMANDS = {
         "--validation": ["1", "0.5", "folds"],
         "--tolerance": ["-0.1", "x", "2se"],
         "--abstain": ["0", "1", "99", "x"],
+        "--repeats": ["0", "1.5", "x"],
         "--positive": ["dogs"],
         "--precision": ["float16"],
         "--search": ["grid"],
@@ -77,7 +78,7 @@ COMMANDS = {
     ("cache", "info", "NOWHERE"): {},
     ("cache", "clear", "NOWHERE"): {},
 }
-WITHOUT_VALUE = {"--force", "--help", "--ignore-split"}
+WITHOUT_VALUE = {"--calibrate", "--force", "--help", "--ignore-split"}
 CASES = [
     (command, option, value)
     for command, options in COMMANDS.items()

@@ -208,9 +208,9 @@ def test_three_classes_are_scored_by_macro_average(
     tested = []
     fit_and_test = skcomic.study.run.fit_and_test
 
-    def keep(chosen, parts, settings, run):
+    def keep(chosen, temperature, parts, settings, run):
         tested.append(parts.test)
-        return fit_and_test(chosen, parts, settings, run)
+        return fit_and_test(chosen, temperature, parts, settings, run)
 
     monkeypatch.setattr(skcomic.study.run, "fit_and_test", keep)
     thirds = faces.assign(label=np.where(faces.pair < "pair_0012", faces.label, "others"))

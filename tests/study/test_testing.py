@@ -1,11 +1,16 @@
 """The test of a study: what the choice is compared with."""
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
+from path_estimators import NameClassifier
 from sklearn.base import clone
 from sklearn.metrics import f1_score
 
-from skcomic import make_contenders, run_study
+from skcomic import load, make_contenders, predict_files, render_card, run_study, save
+from skcomic.evidence.temperature import scale_probabilities
 from skcomic.study.choice import choose_report_net
 from skcomic.study.images import assign_parts, read_images
 from skcomic.study.settings import StudySettings
@@ -68,3 +73,41 @@ def test_the_reports_rule_is_of_the_nets_that_were_trained_most() -> None:
     assert choose_report_net(table, StudySettings()) == "16_max_1"
     assert choose_report_net(table, StudySettings(contenders="report")) is None
     assert choose_report_net(table[table.net == "hog"], StudySettings()) is None
+
+
+def test_calibrating_changes_probabilities_and_no_answer(
+    faces: pd.DataFrame, tmp_path: Path
+) -> None:
+    contenders = few_contenders("small_3_2_1")
+    contenders["small_3_2_1"].set_params(classify__epochs=2)
+    plain = run_study(faces, contenders=contenders, abstain=0.8, **QUICK)
+    study = run_study(faces, contenders=contenders, abstain=0.8, calibrate=True, **QUICK)
+    columns = ["probability_comics", "probability_faces"]
+    temperature = study.calibration["temperature"]
+    assert temperature != pytest.approx(1, abs=0.01)
+    assert study.calibration["uncorrected_error"] == plain.calibration["error"]
+    assert study.predictions.predicted.tolist() == plain.predictions.predicted.tolist()
+    given = plain.predictions[columns].to_numpy()
+    corrected = study.predictions[columns].to_numpy()
+    assert corrected == pytest.approx(scale_probabilities(given, temperature))
+    # The threshold of unsure answers is one of the corrected probabilities.
+    threshold = plain.abstention["threshold"]
+    expected = scale_probabilities([[threshold, 1 - threshold]], temperature)[0, 0]
+    assert study.abstention["threshold"] == pytest.approx(expected)
+    assert study.abstention["test"] == plain.abstention["test"]
+
+    save(study.pipeline, tmp_path / "model.skcomic", about=study.to_dict())
+    loaded = load(tmp_path / "model.skcomic")
+    paths = study.predictions.path
+    assert loaded.predict_proba(paths) == pytest.approx(corrected, abs=1e-6)
+    assert loaded[-1].estimator_.callbacks is loaded[-1].estimator.callbacks is None
+    assert "Probabilities were calibrated." in render_card(tmp_path / "model.skcomic")
+    predicted = list(predict_files(loaded, paths.tolist()))
+    assert [each.label for each in predicted] == study.predictions.predicted.tolist()
+    assert np.array([each.probabilities for each in predicted]) == pytest.approx(corrected)
+
+
+def test_what_gives_no_probabilities_is_not_calibrated(faces: pd.DataFrame) -> None:
+    study = run_study(faces, contenders={"names": NameClassifier()}, calibrate=True, **QUICK)
+    assert study.calibration is None
+    assert any("nothing to calibrate" in caveat for caveat in study.caveats)
