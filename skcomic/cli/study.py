@@ -30,6 +30,7 @@ from skcomic.cli.catalogue_options import (
     load_images,
 )
 from skcomic.cli.setting_options import option_name, read_setting_options, with_setting_options
+from skcomic.cli.study_command import write_command
 from skcomic.cli.study_progress import ProgressReporter
 from skcomic.cli.study_tables import print_result
 from skcomic.study.folder import (
@@ -204,7 +205,9 @@ def _run_study(
             soft_wrap=True,
         )
     with (
-        ProgressReporter(console, working, settings, reset=reset) as reporter,
+        ProgressReporter(
+            console, working, settings, write_command(study, settings, _NAMES), reset=reset
+        ) as reporter,
         _naming_options(),
     ):
         return run_study(

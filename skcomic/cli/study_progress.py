@@ -26,11 +26,18 @@ class ProgressReporter:
     """Follows a study: a bar on a terminal, lines elsewhere; writes each part as it is done."""
 
     def __init__(
-        self, console: Console, working: Path, settings: dict[str, Any], *, reset: bool
+        self,
+        console: Console,
+        working: Path,
+        settings: dict[str, Any],
+        command: str,
+        *,
+        reset: bool,
     ) -> None:
         self.console = console
         self.working = working
         self.settings = settings
+        self.command = command
         self.reset = reset
         self.shown: list[str] = []
         self.bar = Progress(
@@ -61,7 +68,7 @@ class ProgressReporter:
             return
         if progress.stage == "split":  # the settings make sense, and so do the images
             reset_folder(self.working, self.settings, reset=self.reset)
-        failures = write_study(progress.study, self.working)
+        failures = write_study(progress.study, self.working, command=self.command)
         for line in (*_describe_stage(progress.stage, progress.study), *failures):
             self.console.print(line)
         if progress.study.pipeline is None:  # at the end, `print_result` has all of them

@@ -19,13 +19,40 @@ from skcomic.images.opening import classify_error, open_image, read_file
 _SIDE = 96
 
 
-def encode_thumbnail(path: PathLike, side: int = _SIDE) -> bytes:
-    """Make a small JPEG picture of an image file, in its colours and proportions.
+def read_thumbnail(path: PathLike, side: int = _SIDE) -> Image.Image:
+    """Read a small picture of an image file, in its colours and proportions.
 
     Parameters
     ----------
     path : str or path-like
         The image file; what is transparent in it becomes white.
+    side : int, default=96
+        Of the longer side, in pixels.
+
+    Returns
+    -------
+    picture : PIL.Image.Image
+        In colours.
+
+    Raises
+    ------
+    ImageReadError
+        As `read_raster` does.
+    """
+    name = os.fspath(path)
+    try:
+        return decode_despite_metadata(read_file(name), partial(_shrink, side))
+    except Exception as error:  # any exception, see `read_rasters`
+        raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
+
+
+def encode_thumbnail(path: PathLike, side: int = _SIDE) -> bytes:
+    """Make a small JPEG picture of an image file; see `read_thumbnail`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The image file.
     side : int, default=96
         Of the longer side, in pixels.
 
@@ -39,12 +66,7 @@ def encode_thumbnail(path: PathLike, side: int = _SIDE) -> bytes:
     ImageReadError
         As `read_raster` does.
     """
-    name = os.fspath(path)
-    try:
-        small = decode_despite_metadata(read_file(name), partial(_shrink, side))
-    except Exception as error:  # any exception, see `read_rasters`
-        raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
-    return _encode(small)
+    return _encode(read_thumbnail(path, side))
 
 
 def encode_raster(raster: np.ndarray, side: int = _SIDE) -> bytes:

@@ -15,11 +15,11 @@ _CALIBRATING = ("CalibratedClassifierCV", "TemperatureScaledClassifier")
 
 # The entries of `Study.to_dict`: the card shows them in its sections, or leaves them out.
 _STUDY_ENTRIES = {
-    "catalogue", "split", "validation", "given_split", "skipped", "classes", "contrast",
+    "catalogue", "split", "validation", "given_split", "skipped", "classes", "contrast", "formats",
     "duplicates", "quarantine", "footprint", "candidates", "chosen_net", "sizes", "saving",
     "chosen_size", "test", "repeats", "calibration", "robustness", "suspect_labels", "examples",
-    "abstention", "baselines", "outside", "caveats", "settings", "versions", "stage_seconds",
-    "seconds",
+    "history", "abstention", "baselines", "outside", "caveats", "settings", "versions",
+    "stage_seconds", "seconds",
 }  # fmt: skip
 
 

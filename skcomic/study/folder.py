@@ -28,6 +28,7 @@ QUARANTINE, MODEL, CARD = "quarantine.csv", "model.skcomic", "card.md"
 PREDICTIONS, ANSWERS_FIGURE = "predictions.csv", "figures/answers.png"
 SEARCH_FIGURE, SIZES_FIGURE = "figures/search.png", "figures/sizes.png"
 ROBUSTNESS_FIGURE, ABSTENTION_FIGURE = "figures/robustness.png", "figures/abstention.png"
+OCCLUSION_FIGURE, HISTORY_FIGURE = "figures/occlusion.png", "figures/history.png"
 
 # Written before anything else; a folder without it is not taken for a study's.
 _SETTINGS_FILE = "settings.json"
@@ -37,7 +38,8 @@ _LOCK = ".lock"
 _NEXT, _MOVING = ".next", ".moving"
 _PARTS = (
     QUARANTINE, CANDIDATES, SEARCH_FIGURE, SIZES, SIZES_FIGURE, PREDICTIONS,
-    ANSWERS_FIGURE, ROBUSTNESS_FIGURE, ABSTENTION_FIGURE, NUMBERS, PAGE, MODEL, CARD,
+    ANSWERS_FIGURE, ROBUSTNESS_FIGURE, ABSTENTION_FIGURE, OCCLUSION_FIGURE, HISTORY_FIGURE,
+    NUMBERS, PAGE, MODEL, CARD,
 )  # fmt: skip
 
 

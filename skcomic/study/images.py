@@ -18,6 +18,7 @@ from skcomic.catalogue.duplicates import (
 from skcomic.catalogue.footprint import Footprint, estimate_footprint
 from skcomic.catalogue.splitting import assign_groups, split_catalogue
 from skcomic.images.decoding import ImageFailure, ImageReadError, PathLike, Rendering
+from skcomic.images.inspecting import inspect_files
 from skcomic.images.loading import try_rasters
 from skcomic.study.settings import StudySettings
 
@@ -38,6 +39,8 @@ class StudyImages(NamedTuple):
         As in `Study`.
     quarantine : DataFrame or None
         As in `Study`.
+    formats : list of dict
+        As in `Study`.
     """
 
     catalogue: pd.DataFrame
@@ -45,6 +48,7 @@ class StudyImages(NamedTuple):
     duplicates: dict[str, int | None]
     contrast: dict[str, Any]
     quarantine: pd.DataFrame | None
+    formats: list[dict[str, Any]]
 
 
 def read_images(
@@ -99,7 +103,8 @@ def read_images(
     contrast = _measure_contrast(catalogue, max(rasters, key=np.size))
     catalogue, duplicates = _join_duplicates(catalogue, rasters)
     listed = quarantine if settings.on_bad == "quarantine" else None
-    return StudyImages(catalogue, footprint, duplicates, contrast, listed)
+    formats = inspect_files(catalogue.path.tolist())
+    return StudyImages(catalogue, footprint, duplicates, contrast, listed, formats)
 
 
 def assign_parts(catalogue: pd.DataFrame, settings: StudySettings) -> Bunch:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from skcomic._csv import encode_table
 from skcomic._files import write_file
@@ -23,8 +23,10 @@ from skcomic.study.folder import (
     ANSWERS_FIGURE,
     CANDIDATES,
     CARD,
+    HISTORY_FIGURE,
     MODEL,
     NUMBERS,
+    OCCLUSION_FIGURE,
     PAGE,
     PREDICTIONS,
     QUARANTINE,
@@ -35,12 +37,16 @@ from skcomic.study.folder import (
 )
 from skcomic.study.plain import list_rows
 from skcomic.study.results import Study
+from skcomic.study.sentences import describe_call
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _DOTS_PER_INCH = 150
 _WITH_PATHS = ("suspect_labels", "examples")
 
 
-def write_study(study: Study, working: Path) -> list[str]:
+def write_study(study: Study, working: Path, *, command: str | None = None) -> list[str]:
     """Write what a study has so far.
 
     Parameters
@@ -52,6 +58,8 @@ def write_study(study: Study, working: Path) -> list[str]:
         what is known then, ``quarantine.csv`` (if images may be left out), ``candidates.csv``,
         ``sizes.csv`` and the figures as soon as their stage is over, ``model.skcomic``,
         ``card.md`` and ``study.json`` when the study is. Each file appears whole or not at all.
+    command : str, default=None
+        What repeats the study. None: the call of `run_study`.
 
     Returns
     -------
@@ -90,13 +98,16 @@ def write_study(study: Study, working: Path) -> list[str]:
         (ANSWERS_FIGURE, study.calibration, lambda: _draw_answers(study)),
         (ROBUSTNESS_FIGURE, study.robustness, lambda: _draw(study.display_robustness())),
         (ABSTENTION_FIGURE, study.abstention, lambda: _draw(study.display_abstention())),
+        (OCCLUSION_FIGURE, study.occlusion, lambda: _draw(study.display_occlusion())),
+        (HISTORY_FIGURE, study.history, lambda: _draw_history(study)),
     ):
         if measured is not None:
             with _noting_failure(failures, file):
-                figures[Path(file).stem] = draw()
-                write_file(working / file, figures[Path(file).stem])
+                figure = draw()
+                figures[Path(file).stem] = _encode(figure, "svg")
+                write_file(working / file, _encode(figure, "png"))
     with _noting_failure(failures, PAGE):
-        write_file(working / PAGE, _render(study, figures))
+        write_file(working / PAGE, _render(study, figures, command or describe_call(study)))
     if is_finished:
         if (working / MODEL).exists():
             with _noting_failure(failures, CARD):
@@ -115,13 +126,22 @@ def _noting_failure(failures: list[str], name: str) -> Iterator[None]:
         failures.append(f"{name} could not be made: {type(error).__name__}: {error}")
 
 
-def _draw(display: Any) -> bytes:
+def _draw(display: Any) -> "Figure":
     figure = _make_figure(display.figsize)
     display.plot(figure.add_subplot())
-    return _encode(figure)
+    return figure
 
 
-def _draw_answers(study: Study) -> bytes:
+def _draw_history(study: Study) -> "Figure":
+    from skcomic.displays.history import HISTORY_SIZE, draw_history
+
+    assert study.history is not None
+    figure = _make_figure(HISTORY_SIZE)
+    draw_history(figure.add_subplot(), study.history)
+    return figure
+
+
+def _draw_answers(study: Study) -> "Figure":
     from skcomic.displays.answers import answers_size, draw_answers
 
     predictions = study.predictions
@@ -132,10 +152,10 @@ def _draw_answers(study: Study) -> bytes:
         figure, predictions.label, predictions[columns],
         classes=[row["label"] for row in study.classes], positive=study.settings.positive,
     )  # fmt: skip
-    return _encode(figure)
+    return figure
 
 
-def _make_figure(figsize: tuple[float, float]) -> Any:
+def _make_figure(figsize: tuple[float, float]) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -145,10 +165,10 @@ def _make_figure(figsize: tuple[float, float]) -> Any:
     return figure
 
 
-def _encode(figure: Any) -> bytes:
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=_DOTS_PER_INCH)
-    return png.getvalue()
+def _encode(figure: "Figure", kind: Literal["png", "svg"]) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format=kind, dpi=_DOTS_PER_INCH)
+    return file.getvalue()
 
 
 def _pictures_of(study: Study, path: str) -> list[str]:
@@ -164,17 +184,18 @@ def _pictures_of(study: Study, path: str) -> list[str]:
     return [f"data:image/jpeg;base64,{base64.b64encode(each).decode()}" for each in pictures]
 
 
-def _render(study: Study, pictures: Mapping[Any, bytes]) -> str:
+def _render(study: Study, pictures: Mapping[Any, bytes], command: str) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
         loader=PackageLoader("skcomic.study", ""), autoescape=True, undefined=StrictUndefined
     )
     templates.filters["basename"] = os.path.basename
-    encoded = {name: base64.b64encode(png).decode() for name, png in pictures.items()}
+    encoded = {name: base64.b64encode(svg).decode() for name, svg in pictures.items()}
     page = templates.get_template("report.html").render(
         study=study,
         pictures=encoded,
+        command=command,
         cost_label=COST_LABELS[study.settings.cost],
         list_rows=list_rows,
         score_labels=SCORE_LABELS,

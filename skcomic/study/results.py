@@ -16,6 +16,7 @@ from skcomic.study.settings import HOLDOUT, StudySettings
 
 if TYPE_CHECKING:
     from skcomic.displays.abstention import AbstentionDisplay
+    from skcomic.displays.occlusion import OcclusionDisplay
     from skcomic.displays.robustness import RobustnessDisplay
     from skcomic.displays.time_score import TimeScoreDisplay
 
@@ -52,6 +53,9 @@ class Study:
     given_split : dict
         If the catalogue gave the split: its `parts`, and how many images of the `validation`
         and of the `test` repeat an image of the parts before them. None otherwise.
+    formats : list of dict
+        The formats of up to 500 of the images: `format`, their number `n`, and the `smallest`,
+        `median` and `largest` of them, as [width, height].
     quarantine : DataFrame
         One row per image that cannot be read and was left out: `path`, `label`, `pair`, the
         `kind` and `reason` of its failure, and how many images of its pair stay,
@@ -114,6 +118,13 @@ class Study:
         Test images, described in the same way: the most confident mistakes, and the images of
         each class that are recognised most surely; `is_mistake` tells them apart. None without
         probabilities.
+    occlusion : list of dict
+        Some of them, at most 12, with their pixels at the chosen size, `image`, and for each
+        pixel the mean `decrease` of the log-odds of what was predicted when a square around
+        it is covered; see `OcclusionDisplay`. None without probabilities, and of an estimator
+        that takes paths. Not in `to_dict`.
+    history : dict of str to list of float
+        `history_` of the last fit, if that is of a net.
     abstention : dict
         The accuracy of the answers given where the less sure ones are not: the `curve` on the test
         images (`threshold` of the highest probability, share `answered`, `accuracy`), and, if an
@@ -147,6 +158,7 @@ class Study:
     contrast: dict[str, Any]
     skipped: dict[str, int]
     given_split: dict[str, Any] | None = None
+    formats: list[dict[str, Any]] = field(default_factory=list)
     quarantine: pd.DataFrame | None = None
     candidates: pd.DataFrame | None = None
     chosen_net: str | None = None
@@ -160,6 +172,8 @@ class Study:
     robustness: list[dict[str, Any]] | None = None
     suspect_labels: list[dict[str, Any]] | None = None
     examples: list[dict[str, Any]] | None = None
+    occlusion: list[dict[str, Any]] | None = field(default=None, repr=False)
+    history: dict[str, list[float]] | None = None
     abstention: dict[str, Any] | None = None
     baselines: list[dict[str, Any]] | None = None
     outside: dict[str, Any] | None = None
@@ -290,6 +304,31 @@ class Study:
             raise ValueError("the study has measured no abstention")
         return AbstentionDisplay.from_study(self.abstention)
 
+    def display_occlusion(self) -> "OcclusionDisplay":
+        """Show which part of some test images decides.
+
+        Returns
+        -------
+        display : OcclusionDisplay
+            Not yet drawn.
+
+        Raises
+        ------
+        ValueError
+            If that was not measured.
+        """
+        from skcomic.displays.occlusion import OcclusionDisplay
+
+        if self.occlusion is None:
+            raise ValueError("the study has not measured which part of an image decides")
+        captions = [
+            str(row["label"])
+            + (f",\ntaken for {row['predicted']}" if row["predicted"] != row["label"] else "")
+            for row in self.occlusion
+        ]
+        images = [row["image"] for row in self.occlusion]
+        return OcclusionDisplay(images, [row["decrease"] for row in self.occlusion], captions)
+
     def describe_abstention(self) -> str | None:
         """Say what comes of the wanted accuracy.
 
@@ -353,6 +392,7 @@ class Study:
             "given_split": self.given_split,
             "footprint": asdict(self.footprint),
             "duplicates": self.duplicates,
+            "formats": self.formats,
             "quarantine": list_rows(self.quarantine),
             "candidates": list_rows(self.candidates),
             "chosen_net": self.chosen_net,
@@ -365,6 +405,7 @@ class Study:
             "robustness": self.robustness,
             "suspect_labels": self.suspect_labels,
             "examples": self.examples,
+            "history": self.history,
             "abstention": self.abstention,
             "baselines": self.baselines,
             "outside": self.outside,

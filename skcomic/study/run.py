@@ -228,6 +228,7 @@ class _Runner:
             given_split=_describe_given_split(images.catalogue, parts),
             contrast=images.contrast,
             quarantine=images.quarantine,
+            formats=images.formats,
         )
         self._finish_stage(start)
         return images.catalogue, parts
@@ -266,6 +267,7 @@ class _Runner:
                 tested.scores["tuned_threshold"] = tuned
             study.test, study.robustness = tested.scores, tested.robustness
             study.examples, study.predictions = tested.examples, tested.predictions
+            study.occlusion, study.history = tested.occlusion, tested.history
             study.calibration = tested.calibration
             study.abstention = measure_abstention(
                 validated, choice.images, tested.answers, parts.test, settings

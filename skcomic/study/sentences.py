@@ -1,5 +1,6 @@
 """What a study says of its numbers in words."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from skcomic.catalogue.duplicates import COMPARED_SIDE
@@ -91,3 +92,15 @@ def describe_images(study: "Study") -> list[str]:
             f"quarantine.csv). Other images of their pairs, which stay: {others}."
         )
     return sentences
+
+
+def describe_call(study: "Study") -> str:
+    """Write the call of `run_study` that repeats a study."""
+    defaults = type(study.settings)()
+    options = []
+    for name, value in asdict(study.settings).items():
+        if name == "contenders" and isinstance(value, tuple):
+            options.append("contenders={...}")
+        elif value != getattr(defaults, name):
+            options.append(f"{name}={value!r}")
+    return f"run_study({', '.join(['catalogue', *options])})"

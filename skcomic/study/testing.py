@@ -22,6 +22,7 @@ from skcomic.study.comparison import Run
 from skcomic.study.contenders import Contender, find_net, find_vectorizer, name_with_size
 from skcomic.study.evaluation import Answers, TimedFit, ask
 from skcomic.study.examples import list_examples
+from skcomic.study.occlusion import map_occlusion
 from skcomic.study.robustness import measure_robustness
 from skcomic.study.settings import StudySettings
 from skcomic.study.stages import Choice
@@ -41,7 +42,8 @@ class Tested(NamedTuple):
     predictions : DataFrame
         As in `Study`, as are the others.
     calibration : dict or None
-    robustness, examples : list of dict or None
+    robustness, examples, occlusion : list of dict or None
+    history : dict or None
     """
 
     fitted: Any
@@ -51,6 +53,8 @@ class Tested(NamedTuple):
     calibration: dict[str, Any] | None
     robustness: list[dict[str, Any]] | None
     examples: list[dict[str, Any]] | None
+    occlusion: list[dict[str, Any]] | None
+    history: dict[str, list[float]] | None
 
 
 def find_temperature(choice: Choice, settings: StudySettings) -> float | None:
@@ -116,7 +120,11 @@ def fit_and_test(
         assert before is not None
         calibration |= {"temperature": temperature, "uncorrected_error": before["error"]}
     examples = list_examples(answers, parts.test, classes)
-    return Tested(fitted, named, answers, predictions, calibration, robustness, examples)
+    occlusion = map_occlusion(fit, examples, classes.tolist())
+    history = getattr(find_net(fit.contender), "history_", None)
+    return Tested(
+        fitted, named, answers, predictions, calibration, robustness, examples, occlusion, history
+    )
 
 
 def fit_and_ask(contender: Contender, parts: Bunch, run: Run) -> tuple[TimedFit, Answers]:

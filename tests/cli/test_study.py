@@ -46,7 +46,8 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
         ".lock", "cache", "cache/rasters.lmdb", "cache/rasters.lmdb-checked",
         "cache/rasters.lmdb-lock", "candidates.csv", "card.md", "drawn", "drawn/comics",
         "drawn/faces", "figures", "figures/abstention.png", "figures/answers.png",
-        "figures/robustness.png", "figures/search.png", "figures/sizes.png", "model.skcomic",
+        "figures/history.png", "figures/occlusion.png", "figures/robustness.png",
+        "figures/search.png", "figures/sizes.png", "model.skcomic",
         "predictions.csv", "report.html", "settings.json", "sizes.csv", "study.json",
     }  # fmt: skip
     numbers = json.loads((out / "study.json").read_text())
@@ -60,6 +61,8 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
     ):
         assert text in printed
     assert f"{numbers['test']['f_score']:.4f}" in printed
+    command = "skcomic study --sizes 12,10 "
+    assert f"<pre><code>{command}" in (out / "report.html").read_text()
     assert "\x1b" not in printed  # plain lines when piped
 
 

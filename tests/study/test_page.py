@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 from PIL import Image
 
 import skcomic.study.page
-from skcomic import Study, TimeScoreDisplay, load, run_study
+from skcomic import Study, StudySettings, TimeScoreDisplay, load, run_study
 from skcomic._csv import safe_cell
 from skcomic.study.folder import (
     finish_study,
@@ -21,6 +22,8 @@ from skcomic.study.folder import (
     reset_folder,
 )
 from skcomic.study.page import write_study
+from skcomic.study.plan import plan_study
+from skcomic.study.sentences import describe_call
 
 SETTINGS = {"drawn_pairs": 24}
 
@@ -54,7 +57,7 @@ def test_parts_are_written_as_their_stage_ends(stages: dict[str, Study], tmp_pat
     assert written[2] == written[1] | {"sizes.csv", "figures/sizes.png"}
     assert written[3] == written[2] | {
         "predictions.csv", "figures/answers.png", "figures/robustness.png",
-        "figures/abstention.png",
+        "figures/abstention.png", "figures/history.png", "figures/occlusion.png",
     }  # fmt: skip
     assert written[4] == written[3] | {"study.json", "model.skcomic", "card.md"}
     assert ["This study is not finished" in page for page in pages] == [True] * 4 + [False]
@@ -79,8 +82,16 @@ def test_files_hold_the_numbers(
         with Image.open(tmp_path / "figures" / f"{figure}.png") as image:
             assert image.width > 800
     page = (tmp_path / "report.html").read_text()
-    for text in (study.test["net"], "LogisticRegression", "data:image/png;base64,", "16 images"):
+    for text in (
+        study.test["net"],
+        "LogisticRegression",
+        "data:image/svg+xml;base64,",
+        "16 images",
+    ):
         assert text in page
+    assert page.count("<img alt=") == page.count("<img")
+    assert '<td class="text">JPEG</td><td>48</td><td>48 x 48</td>' in page
+    assert f"<pre><code>{escape(describe_call(study))}</code></pre>" in page
     assert f"{study.test['f_score']:.4f}" in page
     card = (tmp_path / "card.md").read_text()
     assert f"| {study.test['net']} | {study.test['precision']:.4f} |" in card
@@ -110,6 +121,18 @@ def test_displays_come_from_the_study(stages: dict[str, Study]) -> None:
         stages["search"].display("sizes")
     with pytest.raises(ValueError, match="stage must be"):
         stages["test"].display("colours")
+
+
+def test_the_call_that_is_shown_repeats_the_study(
+    stages: dict[str, Study], faces: pd.DataFrame
+) -> None:
+    study, given = stages["baselines"], []
+    call = describe_call(study)
+    eval(call, {"catalogue": faces, "run_study": lambda _, **kwargs: given.append(kwargs)})
+    assert plan_study(faces, given[0], 1).settings == study.settings
+    assert describe_call(dataclasses.replace(study, settings=StudySettings())) == (
+        "run_study(catalogue)"
+    )
 
 
 def test_another_study_is_overwritten_only_by_force(
@@ -238,7 +261,8 @@ def test_a_page_that_fails_costs_neither_numbers_nor_model(
     failures = write_study(stages["baselines"], tmp_path)
     assert [failure.split()[0] for failure in failures] == [
         "figures/search.png", "figures/sizes.png", "figures/answers.png",
-        "figures/robustness.png", "figures/abstention.png", "report.html", "card.md",
+        "figures/robustness.png", "figures/abstention.png", "figures/occlusion.png",
+        "figures/history.png", "report.html", "card.md",
     ]  # fmt: skip
     assert failures[0] == "figures/search.png could not be made: RuntimeError: no font"
     assert set(finished_parts(tmp_path)) == {
@@ -275,6 +299,12 @@ def test_a_study_is_one_table_and_shows_itself_in_a_notebook(stages: dict[str, S
     assert frame.net.tolist() == [*study.candidates.net, *study.sizes.net]
     assert stages["split"].to_frame().empty
     assert set(stages["search"].to_frame().stage) == {"search"}
+    assert len(study.display_occlusion().maps) == len(study.occlusion) > 0
+    for row in study.occlusion:
+        assert row["image"].shape == row["decrease"].shape == (study.chosen_size,) * 2
+    assert study.history["loss"] == study.pipeline[-1].history_["loss"]
+    with pytest.raises(ValueError, match="has not measured which part"):
+        stages["sizes"].display_occlusion()
     shown = study._repr_html_()
     low, high = study.test["interval"]["f_score"]
     assert f"F-score {study.test['f_score']:.3f} ({low:.3f} to {high:.3f})" in shown

@@ -1,0 +1,79 @@
+"""Pictures side by side on one axes, each with a caption."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Inches of a tile, and of the caption below it.
+_SIDE, _CAPTION = 1.6, 0.5
+_GAP = 0.06
+
+
+def make_axes(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
+    """Return the axes that are given, or those of a new figure."""
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots(figsize=figsize, layout="constrained")
+    return ax
+
+
+def tiles_size(n_tiles: int, n_columns: int) -> tuple[float, float]:
+    """Return width and height in inches, in which there is room for all pictures."""
+    n_rows = max(1, -(-n_tiles // n_columns))
+    return _SIDE * min(n_columns, max(1, n_tiles)), (_SIDE + _CAPTION) * n_rows
+
+
+def draw_tiles(
+    ax: "Axes", pictures: Sequence[Any], captions: Sequence[str], n_columns: int
+) -> list["Axes"]:
+    """Draw pictures in rows.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Is divided.
+    pictures : sequence of ndarray of shape (height, width) or (height, width, 3)
+        Grey levels or colours: uint8, or float in [0, 1].
+    captions : sequence of str
+        One for each.
+    n_columns : int
+        Pictures in a row.
+
+    Returns
+    -------
+    axes : list of matplotlib Axes
+        One for each picture, within `ax`.
+    """
+    ax.set_axis_off()
+    n_columns = min(n_columns, max(1, len(pictures)))
+    n_rows = max(1, -(-len(pictures) // n_columns))
+    width, height = 1 / n_columns, 1 / n_rows
+    picture_share = _SIDE / (_SIDE + _CAPTION)
+    axes = []
+    for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        row, column = divmod(number, n_columns)
+        tile = ax.inset_axes(
+            (
+                (column + _GAP / 2) * width,
+                1 - (row + picture_share) * height,
+                (1 - _GAP) * width,
+                picture_share * height,
+            )
+        )
+        array = np.asarray(picture)
+        highest = 255 if array.dtype == np.uint8 else 1
+        # Pixels that are seen as such, where there are few.
+        few = max(array.shape[:2]) <= 128
+        tile.imshow(
+            array, cmap="gray", vmin=0, vmax=highest, interpolation="nearest" if few else None
+        )
+        tile.set(xticks=[], yticks=[])
+        tile.spines[:].set_visible(False)
+        tile.set_xlabel(caption, fontsize=8, labelpad=3)
+        axes.append(tile)
+    return axes
