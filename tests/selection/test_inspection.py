@@ -67,8 +67,8 @@ def test_permuted_paths_cost_accuracy(trained: Bunch) -> None:
 def test_skore_reports_on_it(trained: Bunch) -> None:
     skore = pytest.importorskip("skore", reason="needs skore, which is not installed")
     report = skore.EstimatorReport(
-        clone(trained.pipeline), X_train=trained.X_train, y_train=trained.y_train, X_test=trained.X,
-        y_test=trained.y, pos_label="comics",
+        clone(trained.pipeline), X_train=trained.X_train, y_train=trained.y_train,
+        X_test=trained.X, y_test=trained.y, pos_label="comics",
     )  # fmt: skip
     accuracy = accuracy_score(trained.y, report.estimator_.predict(trained.X))
     assert report.metrics.accuracy() == pytest.approx(accuracy)
