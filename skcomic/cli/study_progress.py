@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from skcomic.study.folder import reset_folder
 
 if TYPE_CHECKING:
+    from skcomic.study.page import Drawn
     from skcomic.study.results import Study, StudyProgress
 
 # What the bar says once a stage is over: what is being done next.
@@ -40,6 +41,7 @@ class ProgressReporter:
         self.command = command
         self.reset = reset
         self.shown: list[str] = []
+        self.drawn: Drawn = {}
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -68,7 +70,9 @@ class ProgressReporter:
             return
         if progress.stage == "split":  # the settings make sense, and so do the images
             reset_folder(self.working, self.settings, reset=self.reset)
-        failures = write_study(progress.study, self.working, command=self.command)
+        failures = write_study(
+            progress.study, self.working, command=self.command, drawn=self.drawn
+        )
         for line in (*_describe_stage(progress.stage, progress.study), *failures):
             self.console.print(line)
         if progress.study.pipeline is None:  # at the end, `print_result` has all of them

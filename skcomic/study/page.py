@@ -43,10 +43,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DOTS_PER_INCH = 150
+
+#: Figures by their files: what each shows, and the figure as SVG.
+Drawn = dict[str, tuple[Any, bytes]]
 _WITH_PATHS = ("suspect_labels", "examples")
 
 
-def write_study(study: Study, working: Path, *, command: str | None = None) -> list[str]:
+def write_study(
+    study: Study, working: Path, *, command: str | None = None, drawn: Drawn | None = None
+) -> list[str]:
     """Write what a study has so far.
 
     Parameters
@@ -60,6 +65,9 @@ def write_study(study: Study, working: Path, *, command: str | None = None) -> l
         ``card.md`` and ``study.json`` when the study is. Each file appears whole or not at all.
     command : str, default=None
         What repeats the study. None: the call of `run_study`.
+    drawn : dict, default=None
+        The figures of this study that were written to the same folder before, which are not drawn
+        again; it is filled. None: there are none.
 
     Returns
     -------
@@ -91,7 +99,7 @@ def write_study(study: Study, working: Path, *, command: str | None = None) -> l
         except TypeError as error:  # an estimator of the user's own
             (working / MODEL).unlink(missing_ok=True)
             failures.append(f"{MODEL} was not made: {error}; keep the study's `pipeline` yourself")
-    figures = {}
+    drawn = {} if drawn is None else drawn
     for file, measured, draw in (
         (SEARCH_FIGURE, study.candidates, lambda: _draw(study.display("search"))),
         (SIZES_FIGURE, study.sizes, lambda: _draw(study.display("sizes"))),
@@ -101,11 +109,13 @@ def write_study(study: Study, working: Path, *, command: str | None = None) -> l
         (OCCLUSION_FIGURE, study.occlusion, lambda: _draw(study.display_occlusion())),
         (HISTORY_FIGURE, study.history, lambda: _draw_history(study)),
     ):
-        if measured is not None:
+        if measured is not None and (file not in drawn or drawn[file][0] is not measured):
             with _noting_failure(failures, file):
                 figure = draw()
-                figures[Path(file).stem] = _encode(figure, "svg")
+                svg = _encode(figure, "svg")
                 write_file(working / file, _encode(figure, "png"))
+                drawn[file] = (measured, svg)
+    figures = {Path(file).stem: svg for file, (_, svg) in drawn.items()}
     with _noting_failure(failures, PAGE):
         write_file(working / PAGE, _render(study, figures, command or describe_call(study)))
     if is_finished:

@@ -123,6 +123,24 @@ def test_displays_come_from_the_study(stages: dict[str, Study]) -> None:
         stages["test"].display("colours")
 
 
+def test_a_figure_is_drawn_again_only_if_its_numbers_are_others(
+    stages: dict[str, Study], tmp_path: Path
+) -> None:
+    prepare_folder(tmp_path, SETTINGS)
+    drawn: dict = {}
+    files = {}
+    for stage in ("search", "test", "baselines"):
+        write_study(stages[stage], tmp_path, drawn=drawn)
+        files[stage] = (tmp_path / "figures" / "search.png").stat().st_ino
+    assert len(set(files.values())) == 1
+    assert set(drawn) == {name for name in finished_parts(tmp_path) if name.startswith("figures")}
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/svg+xml") == len(drawn)
+    changed = dataclasses.replace(stages["search"], candidates=stages["search"].candidates.copy())
+    write_study(changed, tmp_path, drawn=drawn)
+    assert (tmp_path / "figures" / "search.png").stat().st_ino != files["search"]
+
+
 def test_the_call_that_is_shown_repeats_the_study(
     stages: dict[str, Study], faces: pd.DataFrame
 ) -> None:
