@@ -100,6 +100,7 @@ def write_study(
             (working / MODEL).unlink(missing_ok=True)
             failures.append(f"{MODEL} was not made: {error}; keep the study's `pipeline` yourself")
     drawn = {} if drawn is None else drawn
+    figures = {Path(file).stem: svg for file, (_, svg) in drawn.items()}
     for file, measured, draw in (
         (SEARCH_FIGURE, study.candidates, lambda: _draw(study.display("search"))),
         (SIZES_FIGURE, study.sizes, lambda: _draw(study.display("sizes"))),
@@ -112,10 +113,9 @@ def write_study(
         if measured is not None and (file not in drawn or drawn[file][0] is not measured):
             with _noting_failure(failures, file):
                 figure = draw()
-                svg = _encode(figure, "svg")
+                figures[Path(file).stem] = _encode(figure, "svg")
                 write_file(working / file, _encode(figure, "png"))
-                drawn[file] = (measured, svg)
-    figures = {Path(file).stem: svg for file, (_, svg) in drawn.items()}
+                drawn[file] = (measured, figures[Path(file).stem])
     with _noting_failure(failures, PAGE):
         write_file(working / PAGE, _render(study, figures, command or describe_call(study)))
     if is_finished:
