@@ -182,12 +182,11 @@ def _encode(figure: "Figure", kind: Literal["png", "svg"]) -> bytes:
 
 
 def _pictures_of(study: Study, path: str) -> list[str]:
-    """Return an image, and its pixels at the chosen size, as texts that a page can show."""
+    """Return an image, and its pixels at each size, as texts that a page can show."""
     try:
         pictures = [encode_thumbnail(path)]
-        if study.chosen_size is not None:
-            size = (study.chosen_size, study.chosen_size)
-            raster = read_raster(path, size, background=study.settings.background)
+        for size in study.settings.sizes if study.chosen_size is not None else ():
+            raster = read_raster(path, (size, size), background=study.settings.background)
             pictures.append(encode_raster(raster))
     except ImageReadError:  # it was moved meanwhile
         return []
