@@ -1,5 +1,7 @@
 """Rows of pixels -> histograms of oriented gradients."""
 
+import math
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -17,6 +19,7 @@ from skcomic._compat.sklearn import (
     with_callbacks,
 )
 from skcomic._estimator import EstimatorMixin, Sides
+from skcomic.features.gradients import count_blocks, describe_gradients
 from skcomic.features.rows import (
     ImageShape,
     check_image_side,
@@ -27,10 +30,6 @@ from skcomic.features.rows import (
 
 # What is computed from them stays in the processor's cache.
 _PIXELS_AT_ONCE = 2**14
-# Dalal and Triggs' limit of an entry of a block of length 1.
-_LIMIT = 0.2
-# Keeps the length of a block without gradients above zero.
-_EPSILON = 1e-5
 
 
 class HogVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
@@ -167,9 +166,14 @@ class HogVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         validate_parameters(self)
         X = validate_data(self, X, reset=False, dtype=np.float32)
         shape = self._find_image_shape(X.shape[1])
-        cells = _count_cells(shape, self.cell_size)
-        n_features = int(np.prod(self._output_shape(cells)))
-        return map_images(self._describe, X, shape, n_features, _PIXELS_AT_ONCE)
+        describe = partial(
+            describe_gradients,
+            orientations=self.orientations,
+            cell_size=self.cell_size,
+            block_size=self.block_size,
+        )
+        n_features = math.prod(self._output_shape(shape))
+        return map_images(describe, X, shape, n_features, _PIXELS_AT_ONCE)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the features.
@@ -187,8 +191,8 @@ class HogVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "n_features_in_")
         check_input_features(input_features, self)
-        cells = _count_cells(self._find_image_shape(self.n_features_in_), self.cell_size)
-        places = np.ndindex(*self._output_shape(cells))
+        shape = self._find_image_shape(self.n_features_in_)
+        places = np.ndindex(*self._output_shape(shape))
         return np.array([f"hog_{'_'.join(map(str, place))}" for place in places], dtype=object)
 
     def __sklearn_tags__(self) -> Tags:
@@ -203,65 +207,6 @@ class HogVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         check_image_side(shape, smallest)
         return shape
 
-    def _output_shape(self, cells: tuple[int, int]) -> tuple[int, ...]:
-        down, across = (n_cells - self.block_size + 1 for n_cells in cells)
+    def _output_shape(self, shape: tuple[int, int]) -> tuple[int, ...]:
+        down, across = count_blocks(shape, self.cell_size, self.block_size)
         return down, across, self.block_size, self.block_size, self.orientations
-
-    def _describe(self, images: np.ndarray) -> np.ndarray:
-        histograms = _cell_histograms(images, self.cell_size, self.orientations)
-        down, across, *block = self._output_shape(histograms.shape[1:3])
-        blocks = np.empty((len(images), down, across, *block), dtype=np.float32)
-        for row, column in np.ndindex(self.block_size, self.block_size):
-            cells = histograms[:, row : row + down, column : column + across]
-            blocks[..., row, column, :] = cells
-        blocks /= _lengths(blocks)
-        np.minimum(blocks, _LIMIT, out=blocks)
-        blocks /= _lengths(blocks)
-        return blocks
-
-
-def _count_cells(shape: tuple[int, int], cell_size: int) -> tuple[int, int]:
-    height, width = shape
-    return height // cell_size, width // cell_size
-
-
-def _cell_histograms(images: np.ndarray, cell_size: int, orientations: int) -> np.ndarray:
-    """Return the histogram of each cell, of shape (n_images, rows, columns, orientations)."""
-    n_images, *shape = images.shape
-    rows, columns = _count_cells((shape[0], shape[1]), cell_size)
-    height, width = rows * cell_size, columns * cell_size
-    down, across = np.zeros_like(images), np.zeros_like(images)
-    np.subtract(images[:, 2:], images[:, :-2], out=down[:, 1:-1])
-    np.subtract(images[:, :, 2:], images[:, :, :-2], out=across[:, :, 1:-1])
-    # Double precision, or gradients on the border of two directions go to the wrong one.
-    down = down[:, :height, :width].astype(np.float64)
-    across = across[:, :height, :width].astype(np.float64)
-    directions = _directions(down, across, orientations)
-    image = np.arange(n_images)[:, None, None]
-    row, column = np.arange(height)[:, None] // cell_size, np.arange(width) // cell_size
-    directions += ((image * rows + row) * columns + column) * orientations
-    histograms = np.bincount(
-        directions.ravel(),
-        weights=np.sqrt(down * down + across * across).ravel(),
-        minlength=n_images * rows * columns * orientations,
-    )
-    return (histograms / cell_size**2).reshape(n_images, rows, columns, orientations)
-
-
-def _directions(down: np.ndarray, across: np.ndarray, orientations: int) -> np.ndarray:
-    """Number the directions of gradients; opposite gradients have the same one."""
-    # The arctangent of a quotient does not tell opposite gradients apart either, and takes a
-    # fraction of the time of arctan2. A pixel without a gradient (0/0) does not count anyway.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        angles = np.rad2deg(np.arctan(down / across))
-    angles[np.isnan(angles)] = 0
-    angles[angles < 0] += 180
-    directions = (angles * orientations / 180).astype(np.intp)
-    directions[directions == orientations] = 0  # a very small negative angle becomes 180
-    return directions
-
-
-def _lengths(blocks: np.ndarray) -> np.ndarray:
-    flat = blocks.reshape(*blocks.shape[:3], -1)
-    squares = np.einsum("...i,...i->...", flat, flat)
-    return np.sqrt(squares + np.float32(_EPSILON**2))[..., None, None, None]

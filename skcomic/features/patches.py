@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skcomic._compat.sklearn import Interval, StrOptions, fit_context, fit_task, with_callbacks
 from skcomic._estimator import EstimatorMixin, Sides
+from skcomic.features.responses import field_weights, mean_responses, normalise_patches
 from skcomic.features.rows import (
     ImageShape,
     check_image_side,
@@ -22,10 +23,6 @@ from skcomic.features.whitening import N_PATCHES, draw_patches
 
 # What is computed from them stays in the processor's cache.
 _PIXELS_AT_ONCE = 2**13
-# Added to the variance of a patch of levels in [0, 1], so that one that is the same everywhere but
-# for noise does not get the contrast of the others. Coates, Lee and Ng add 0.00015 (10 for levels
-# up to 255), with which 180 real pairs of 32x32 pixels are told apart less well.
-_CONTRAST_EPSILON = np.float32(0.01)
 # Added to the variances of the principal components of normalised patches; theirs is 0.1.
 _WHITENING_EPSILON = 0.01
 
@@ -153,7 +150,7 @@ class PatchVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
             random = np.random.default_rng(seed)
             n_patches = max(N_PATCHES, self.n_filters)
             patches = draw_patches(X, (height, width), self.patch_size, n_patches, random)
-            _normalise(patches)
+            normalise_patches(patches)
             filters, self.offsets_ = _make_filters(patches.T, self.n_filters, random)
             self.filters_ = filters.reshape(-1, self.patch_size, self.patch_size)
         return self
@@ -184,10 +181,10 @@ class PatchVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         shape = self._find_image_shape(X.shape[1])
         down, across = (side - self.patch_size + 1 for side in shape)
         describe = partial(
-            _mean_responses,
+            mean_responses,
             filters=self.filters_,
             offsets=self.offsets_,
-            fields=_field_weights(down, across, self.grid),
+            fields=field_weights(down, across, self.grid),
         )
         n_features = 2 * self.n_filters * self.grid**2
         return map_images(describe, X, shape, n_features, _PIXELS_AT_ONCE)
@@ -228,48 +225,6 @@ class PatchVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         return shape
 
 
-def _mean_responses(
-    images: np.ndarray, filters: np.ndarray, offsets: np.ndarray, fields: np.ndarray
-) -> np.ndarray:
-    """Return features of shape (n_images, n_filters, 2, n_fields)."""
-    n_images, n_filters, n_positions = len(images), len(filters), len(fields)
-    patches = _all_patches(images, filters.shape[1])
-    _normalise(patches[:-1])
-    weights = np.column_stack([filters.reshape(n_filters, -1), offsets])
-    # The mean response is the response to the mean patch.
-    mean_patches = patches.reshape(-1, n_positions) @ fields
-    means = weights @ mean_patches.reshape(len(patches), -1)
-    responses = weights @ patches
-    np.maximum(responses, 0, out=responses)
-    positive = (responses.reshape(-1, n_positions) @ fields).reshape(means.shape)
-    # A response is its positive less its negative part; rounding must not go below 0.
-    negative = np.maximum(positive - means, 0)
-    features = np.stack([positive, negative], axis=1)
-    return features.reshape(n_filters, 2, n_images, -1).transpose(2, 0, 1, 3)
-
-
-def _all_patches(images: np.ndarray, patch_size: int) -> np.ndarray:
-    """Return all patches: shape (patch_size ** 2 + 1, n_patches), image by image, float32.
-
-    Pixels come first, so that each of them is copied in long runs. After them comes a 1, which
-    is what the offset of a filter is multiplied with.
-    """
-    n_images, height, width = images.shape
-    down, across = height - patch_size + 1, width - patch_size + 1
-    patches = np.empty((patch_size**2 + 1, n_images, down, across), dtype=np.float32)
-    for pixel, (row, column) in enumerate(np.ndindex(patch_size, patch_size)):
-        patches[pixel] = images[:, row : row + down, column : column + across]
-    patches[-1] = 1
-    return patches.reshape(len(patches), -1)
-
-
-def _normalise(patches: np.ndarray) -> None:
-    """Give patches, shape (n_pixels, n_patches), a mean of 0 and a variance near 1, in place."""
-    patches -= patches.mean(axis=0)
-    variances = np.einsum("ij,ij->j", patches, patches) / len(patches)
-    patches /= np.sqrt(variances + _CONTRAST_EPSILON)
-
-
 def _make_filters(
     patches: np.ndarray, n_filters: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -288,15 +243,3 @@ def _make_filters(
     filters /= np.maximum(np.linalg.norm(filters, axis=1, keepdims=True), np.finfo(float).eps)
     filters = filters @ whitening
     return filters.astype(np.float32), (-filters @ mean).astype(np.float32)
-
-
-def _field_weights(down: int, across: int, grid: int) -> np.ndarray:
-    """Return the weights of positions in the mean of each field: (down * across, grid ** 2)."""
-    row, column = (_shares(length, grid) for length in (down, across))
-    return np.einsum("ik,jl->ijkl", row, column).reshape(down * across, grid**2)
-
-
-def _shares(length: int, grid: int) -> np.ndarray:
-    fields = np.arange(length) * grid // length
-    is_in_field = (fields[:, None] == np.arange(grid)).astype(np.float32)
-    return is_in_field / is_in_field.sum(axis=0)
