@@ -11,28 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skcomic._compat.sklearn import Interval, fit_context, fit_task, with_callbacks
 from skcomic._estimator import EstimatorMixin
+from skcomic.evidence.probabilities import log_of, scale_probabilities
 
 _LIMITS = (0.01, 100.0)
-
-
-def scale_probabilities(probabilities: Any, temperature: float) -> np.ndarray:
-    """Make probabilities less sure, or surer.
-
-    Parameters
-    ----------
-    probabilities : array-like of shape (n_images, n_classes)
-        Of all classes.
-    temperature : float
-        Logarithms of probabilities are divided by it: above 1, they become less sure.
-
-    Returns
-    -------
-    scaled : ndarray of shape (n_images, n_classes), float
-        Their sum is 1; the order of the classes is as it was.
-    """
-    logits = _log(np.asarray(probabilities)) / temperature
-    scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return scaled / scaled.sum(axis=1, keepdims=True)
 
 
 def fit_temperature(y_true: Any, probabilities: Any, classes: Any) -> float:
@@ -74,16 +55,10 @@ def fit_temperature(y_true: Any, probabilities: Any, classes: Any) -> float:
 
     def log_loss(log_temperature: float) -> float:
         scaled = scale_probabilities(probabilities, float(np.exp(log_temperature)))
-        return float(-np.mean(np.sum(targets * _log(scaled), axis=1)))
+        return float(-np.mean(np.sum(targets * log_of(scaled), axis=1)))
 
     bounds = tuple(np.log(_LIMITS))
     return float(np.exp(minimize_scalar(log_loss, bounds=bounds, method="bounded").x))
-
-
-def _log(probabilities: np.ndarray) -> np.ndarray:
-    """Return logarithms in double precision; what is 0 is as small as its type can tell."""
-    kind = np.promote_types(probabilities.dtype, np.float32)
-    return np.log(np.maximum(probabilities.astype(float), np.finfo(kind).eps))
 
 
 class TemperatureScaledClassifier(

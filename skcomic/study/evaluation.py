@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from skcomic.evidence.temperature import scale_probabilities
+from skcomic.evidence.probabilities import scale_probabilities
 from skcomic.models.persistence import save
 from skcomic.selection.scoring import score_labels
 from skcomic.study.contenders import find_net, find_vectorizer

@@ -11,7 +11,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
 from skcomic import TemperatureScaledClassifier
-from skcomic.evidence.temperature import fit_temperature, scale_probabilities
+from skcomic.evidence.probabilities import scale_probabilities
+from skcomic.evidence.temperature import fit_temperature
 
 
 def overconfident(n_images: int, temperature: float) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score
 
 from skcomic import load, make_contenders, predict_files, render_card, run_study, save
-from skcomic.evidence.temperature import scale_probabilities
+from skcomic.evidence.probabilities import scale_probabilities
 from skcomic.study.choice import choose_report_net
 from skcomic.study.images import assign_parts, read_images
 from skcomic.study.settings import StudySettings

@@ -1,0 +1,139 @@
+"""A fitted model -> the plan of what it computes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from skcomic.evidence.temperature import TemperatureScaledClassifier
+from skcomic.features.hog import HogVectorizer
+from skcomic.features.mirroring import MirroredClassifier
+from skcomic.features.patches import PatchVectorizer
+from skcomic.images.vectorizer import ImageVectorizer
+from skcomic.models.persistence import iter_parts
+from skcomic.models.plan import Plan, Step
+from skcomic.nets.network_files import is_fitted_classifier
+
+
+def make_plan(model: Any) -> Plan:
+    """Describe what a fitted model computes.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted contender of `make_contenders` or the pipeline of a study, with or without its
+        `ImageVectorizer`.
+
+    Returns
+    -------
+    plan : Plan
+        Its weights are copies in float32.
+
+    Raises
+    ------
+    TypeError
+        If a part of the model is none that skcomic offers; the message names it.
+    NotFittedError
+        If it is not fitted.
+    """
+    check_is_fitted(model)
+    images, classifier = None, model
+    if isinstance(model, Pipeline) and isinstance(model[0], ImageVectorizer):
+        images = _describe_images(model[0])
+        classifier = model[1:] if len(model) > 2 else model[-1]
+    steps = list(_steps_of(classifier))
+    nets = [part for part in iter_parts(classifier) if is_fitted_classifier(part)]
+    return Plan(
+        images=images,
+        n_pixels=int(classifier.n_features_in_),
+        classes=model.classes_.tolist(),
+        is_mirrored=any(net._mirrored_shape is not None for net in nets),
+        steps=steps,
+    )
+
+
+def _describe_images(vectorizer: ImageVectorizer) -> dict[str, Any]:
+    size = vectorizer.size
+    height, width = (size, size) if isinstance(size, int) else size
+    names = ("resample", "background", "max_pixels")
+    return {"height": int(height), "width": int(width)} | {
+        name: getattr(vectorizer, name) for name in names
+    }
+
+
+def _steps_of(part: Any) -> Iterator[Step]:
+    """Describe a transformer or a classifier, from what it takes to what it gives."""
+    if isinstance(part, Pipeline):
+        for _, step in part.steps:
+            yield from _steps_of(step)
+    elif isinstance(part, MirroredClassifier):  # trained on more images, and no more
+        yield from _steps_of(part.estimator_)
+    elif isinstance(part, TemperatureScaledClassifier):
+        yield from _steps_of(part.estimator_)
+        yield Step("temperature", {"temperature": float(part.temperature)}, {})
+    elif is_fitted_classifier(part):
+        for layer in part.model_.layers:
+            yield from _steps_of_layer(layer)
+    elif isinstance(part, HogVectorizer):
+        names = ("orientations", "cell_size", "block_size")
+        yield _image_step(part._find_image_shape(part.n_features_in_))
+        yield Step("gradients", {name: int(getattr(part, name)) for name in names}, {})
+    elif isinstance(part, PatchVectorizer):
+        arrays = {"filters": part.filters_, "offsets": part.offsets_}
+        yield _image_step(part._find_image_shape(part.n_features_in_))
+        yield Step("patches", {"grid": int(part.grid)}, _single(arrays))
+    elif isinstance(part, StandardScaler) and part.with_mean and part.with_std:
+        yield Step("standardise", {}, _single({"mean": part.mean_, "scale": part.scale_}))
+    elif isinstance(part, LogisticRegression) and part.solver == "lbfgs":
+        yield Step("dense", {}, _single({"weights": part.coef_.T, "offset": part.intercept_}))
+        yield Step("sigmoid" if len(part.classes_) == 2 else "softmax", {}, {})
+    else:
+        raise TypeError(
+            f"what {type(part).__name__} computes cannot be described: it is no part of what "
+            "make_contenders gives"
+        )
+
+
+def _steps_of_layer(layer: Any) -> Iterator[Step]:
+    """Describe a layer of a network of ours; the names are Keras'."""
+    kind = type(layer).__name__
+    weights = [np.asarray(weight) for weight in layer.get_weights()]
+    if kind == "Reshape" and len(layer.output.shape) == 4:
+        yield _image_step(layer.output.shape[1:3])
+    elif kind in ("Reshape", "ZeroPadding1D"):  # on the way to that
+        pass
+    elif kind == "Conv2D":
+        offset = weights[1] if layer.use_bias else np.zeros(layer.filters)
+        arrays = _single({"kernel": weights[0], "offset": offset})
+        yield Step("convolution", {"same": int(layer.padding == "same")}, arrays)
+    elif kind == "Dense" and len(layer.output.shape) == 4:  # at each pixel
+        arrays = _single({"kernel": weights[0][np.newaxis, np.newaxis], "offset": weights[1]})
+        yield Step("convolution", {"same": 0}, arrays)
+    elif kind == "Dense":
+        yield Step("dense", {}, _single({"weights": weights[0], "offset": weights[1]}))
+    elif kind in ("MaxPooling2D", "AveragePooling2D"):
+        name = "max_pooling" if kind == "MaxPooling2D" else "average_pooling"
+        yield Step(name, {"side": int(layer.pool_size[0])}, {})
+    elif kind == "BatchNormalization":
+        gamma, beta, mean, variance = (weight.astype(np.float64) for weight in weights)
+        scale = gamma / np.sqrt(variance + layer.epsilon)
+        yield Step("affine", {}, _single({"scale": scale, "offset": beta - mean * scale}))
+    elif kind == "Flatten":
+        yield Step("flatten", {}, {})
+    elif kind != "Activation":
+        raise TypeError(f"what the layer {kind} computes cannot be described")
+    activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    if activation != "linear":
+        yield Step(activation, {}, {})
+
+
+def _image_step(shape: tuple[int, int]) -> Step:
+    return Step("image", {"height": int(shape[0]), "width": int(shape[1])}, {})
+
+
+def _single(arrays: dict[str, Any]) -> dict[str, np.ndarray]:
+    return {name: np.array(array, dtype=np.float32) for name, array in arrays.items()}
