@@ -5,8 +5,9 @@ import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -53,12 +54,9 @@ def predict(
         check_parent_exists("--out", out)
         skipped: Counter[str] = Counter()
         found = _find(paths, skipped)
-        from skcomic.models.persistence import load
-        from skcomic.models.prediction import predict_files
-
-        threshold = _threshold(manifest)
-        predictions = predict_files(
-            load(model), found, batch_size=batch_size, n_jobs=jobs, threshold=threshold
+        predict_found = _load_predictor(model, manifest)
+        predictions = predict_found(
+            found, batch_size=batch_size, n_jobs=jobs, threshold=_threshold(manifest)
         )
         with _table(out) as table:
             rows = csv.writer(table, lineterminator="\n")
@@ -112,6 +110,21 @@ def _manifest_of(model: Path, paths: list[str]) -> dict[str, Any]:
         raise
 
 
+def _load_predictor(model: Path, manifest: dict[str, Any]) -> Callable[..., Iterator[Any]]:
+    """Load a model, without TensorFlow if its file allows that."""
+    from skcomic.models.archive import PLAN
+
+    if PLAN in manifest["members"]:
+        from skcomic.models.plan_files import load_plan
+        from skcomic.models.streaming import predict_by_plan
+
+        return partial(predict_by_plan, load_plan(model))
+    from skcomic.models.persistence import load
+    from skcomic.models.prediction import predict_files
+
+    return partial(predict_files, load(model))
+
+
 def _threshold(manifest: dict[str, Any]) -> float | None:
     """Return the probability below which a study with a wanted accuracy does not answer."""
     value: Any = manifest
@@ -122,7 +135,7 @@ def _threshold(manifest: dict[str, Any]) -> float | None:
 
 def _find(paths: list[str], skipped: Counter[str]) -> Iterator[str]:
     """List all images; a path that stands for none is reported at once."""
-    from skcomic.models.prediction import find_images
+    from skcomic.models.streaming import find_images
 
     parts: list[Iterable[str]] = []
     for path in paths:

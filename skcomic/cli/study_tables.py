@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skcomic.study.results import Study
 
 
@@ -94,6 +95,8 @@ def _print_candidates(
 
 
 def _number(value: float, form: str, *, thousands: bool = False) -> str:
+    import pandas as pd  # not at the top: predictions need none
+
     if pd.isna(value):
         return ""
     return format(value / 1000 if thousands else value, form)

@@ -7,9 +7,6 @@ import pandas as pd
 
 from skcomic.evidence.calibration import rate_answers
 
-#: What is said of an image that is not answered.
-UNSURE = "unsure"
-
 
 def abstention_curve(y_true: Any, probabilities: Any, classes: Any) -> pd.DataFrame:
     """Compute how accurate the answers are of which a classifier is surest, for any share of them.

@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 
+#: What is said of an image where no class is probable enough.
+UNSURE = "unsure"
+
 
 def scale_probabilities(probabilities: Any, temperature: float) -> np.ndarray:
     """Make probabilities less sure, or surer.

@@ -15,15 +15,16 @@ from typing import IO, Any
 from skcomic.images.decoding import PathLike
 
 #: The format that this version writes; it reads all formats up to this one.
-#: 1: classes are named by the modules they were in. 2: by their public names.
-FORMAT = 2
+#: 1: classes are named by the modules they were in. 2: by their public names. 3: with a plan, if
+#: skcomic can describe what the model computes.
+FORMAT = 3
 
 #: The largest size of all members together once they are unpacked, in bytes; `load` keeps them in
 #: memory. A network takes 12 bytes per weight (with the two moments that Adam keeps of it): 0.5 MB
 #: for a net of the report at 64x64 pixels, 25 MB for one with 32 units at 512x512.
 MAX_BYTES = 2**30
 
-MANIFEST, PIPELINE = "manifest.json", "pipeline.skops"
+MANIFEST, PIPELINE, PLAN = "manifest.json", "pipeline.skops", "plan.zip"
 _NETWORK = re.compile(r"networks/\d{1,4}\.keras")  # cross-validated calibration has one a fold
 # The largest manifest, in bytes: it is read into memory before any other check. The manifest of a
 # study takes 7 kB, and some 200 bytes more for each image that could not be read.
@@ -188,7 +189,7 @@ def unpack(path: PathLike, max_bytes: int = MAX_BYTES) -> tuple[dict[str, Any], 
         entries = _check_entries(archive)
         manifest = _parse_manifest(archive, entries)
         for name in entries:
-            if name not in (MANIFEST, PIPELINE) and not _NETWORK.fullmatch(name):
+            if name not in (MANIFEST, PIPELINE, PLAN) and not _NETWORK.fullmatch(name):
                 raise AuditError(f"its member {name!r} does not belong in a model file")
         members = _read_members(archive, entries, max_bytes)
         del members[MANIFEST]

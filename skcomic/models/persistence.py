@@ -3,10 +3,11 @@
 import copy
 import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from skcomic.models.archive import (
     FORMAT,
     MAX_BYTES,
     PIPELINE,
+    PLAN,
     AuditError,
     audited_file,
     pack,
@@ -27,6 +29,7 @@ from skcomic.models.archive import (
 from skcomic.models.names import with_current_modules, with_public_names
 from skcomic.models.network_audit import audit_network
 from skcomic.models.pipeline_audit import ALLOWED, audit_pipeline
+from skcomic.models.plan_files import load_plan, plan_to_bytes
 from skcomic.nets.network_files import (
     is_fitted_classifier,
     is_network,
@@ -115,6 +118,8 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
         **_describe(model, nets),
         "about": about or {},
     }
+    from skcomic.models.planning import make_plan
+
     members = {PIPELINE: _dump_pipeline(model, networks)}
     for number, network in enumerate(networks):
         members[_network_member(number)] = network_to_bytes(network)
@@ -125,10 +130,14 @@ def save(model: Any, path: PathLike, about: dict[str, Any] | None = None) -> Non
             audit_network(members[_network_member(number)])
     except AuditError as error:
         raise TypeError(f"cannot save this {name}: {error}") from error
+    with suppress(TypeError):  # it is more than a plan can describe
+        members[PLAN] = plan_to_bytes(make_plan(model))
     write_file(Path(path), pack(manifest, members))
 
 
-def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
+def load(
+    path: PathLike, *, runtime: Literal["full", "light"] = "full", max_bytes: int = MAX_BYTES
+) -> Any:
     """Load a model that `save` wrote; no code in the file is run.
 
     The whole file is checked before any object is created from it. It may hold data, skcomic's own
@@ -140,6 +149,9 @@ def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
     ----------
     path : str or path-like
         The file.
+    runtime : {"full", "light"}, default="full"
+        "light": a classifier that predicts the same without TensorFlow, and cannot be trained. So
+        can be loaded what `make_contenders` offers, saved by this version or a later one.
     max_bytes : int, default=2**30
         The largest size of its members together once they are unpacked, in bytes.
 
@@ -153,7 +165,9 @@ def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
     ------
     ModelFileError
         If it is not a model file, is damaged, has a newer format, or holds anything that is not
-        allowed in a model file.
+        allowed in a model file; or if it has no light model.
+    ValueError
+        If there is no such `runtime`.
 
     See Also
     --------
@@ -167,8 +181,15 @@ def load(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Any:
     Traceback (most recent call last):
     skcomic.models.archive.ModelFileError: cannot load 'face.jpg': there is no such file
     """
+    if runtime not in ("full", "light"):
+        raise ValueError(f"runtime must be 'full' or 'light', not {runtime!r}")
+    if runtime == "light":
+        from skcomic.models.light import LightClassifier
+
+        return LightClassifier(load_plan(path, max_bytes))
     _, members = unpack(path, max_bytes)
     pipeline = members.pop(PIPELINE)
+    members.pop(PLAN, None)
     with audited_file(path):
         pipeline = with_current_modules(pipeline)
         audit_pipeline(pipeline)

@@ -1,6 +1,7 @@
 """A fitted model -> the plan of what it computes."""
 
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def make_plan(model: Any) -> Plan:
     ----------
     model : estimator
         A fitted contender of `make_contenders` or the pipeline of a study, with or without its
-        `ImageVectorizer`.
+        `ImageVectorizer`; or a search, of which the best one is described.
 
     Returns
     -------
@@ -41,12 +42,17 @@ def make_plan(model: Any) -> Plan:
         If it is not fitted.
     """
     check_is_fitted(model)
+    while hasattr(model, "best_estimator_"):
+        model = model.best_estimator_
     images, classifier = None, model
     if isinstance(model, Pipeline) and isinstance(model[0], ImageVectorizer):
         images = _describe_images(model[0])
         classifier = model[1:] if len(model) > 2 else model[-1]
     steps = list(_steps_of(classifier))
     nets = [part for part in iter_parts(classifier) if is_fitted_classifier(part)]
+    for net in nets:
+        if net.precision_ != "float32":
+            raise TypeError(f"a net that computes in {net.precision_} cannot be described")
     return Plan(
         images=images,
         n_pixels=int(classifier.n_features_in_),
@@ -57,8 +63,8 @@ def make_plan(model: Any) -> Plan:
 
 
 def _describe_images(vectorizer: ImageVectorizer) -> dict[str, Any]:
-    size = vectorizer.size
-    height, width = (size, size) if isinstance(size, int) else size
+    size: Any = vectorizer.size
+    height, width = (size, size) if isinstance(size, Integral) else size
     names = ("resample", "background", "max_pixels")
     return {"height": int(height), "width": int(width)} | {
         name: getattr(vectorizer, name) for name in names

@@ -1,47 +1,23 @@
-"""Image files -> labels and probabilities, one batch at a time, with the memory of one batch."""
+"""Image files -> labels and probabilities, by any fitted model that takes files."""
 
 import copy
-import glob
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from skcomic.evidence.abstention import UNSURE
 from skcomic.images.decoding import ImageReadError, PathLike
-from skcomic.images.listing import walk_images
+from skcomic.models.light import LightClassifier
+from skcomic.models.streaming import (
+    TAKES_ROWS,
+    Prediction,
+    predict_by_plan,
+    stream_predictions,
+)
 from skcomic.nets.network_files import is_fitted_classifier, is_network
-
-
-class Prediction(NamedTuple):
-    """The prediction of a model for one image file.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    label : object
-        The predicted class, of the type of the labels in training; None if the file cannot be
-        read.
-    probabilities : ndarray of shape (n_classes,) or None
-        In the order of the model's `classes_`; None if the file cannot be read.
-    error : str
-        Why the file cannot be read; empty if it can.
-
-    Examples
-    --------
-    >>> Prediction("face.jpg", None, None, "no such file").error
-    'no such file'
-    """
-
-    path: str
-    label: Any
-    probabilities: np.ndarray | None
-    error: str
 
 
 def predict_files(
@@ -106,37 +82,25 @@ def predict_files(
         from skcomic.images.vectorizer import list_paths
 
         paths = list_paths(paths)
+    if isinstance(model, LightClassifier):
+        return predict_by_plan(
+            model.plan, iter(paths), batch_size=batch_size, n_jobs=n_jobs, threshold=threshold
+        )
     vectorizer, classifier = _split_vectorizer(model)
     vectorizer.set_params(n_jobs=n_jobs)
     if hasattr(vectorizer, "on_error"):
         vectorizer.set_params(on_error="raise")  # so that the reasons are reported
-    return _predict_batches(vectorizer, classifier, iter(paths), batch_size, threshold)
+    last = classifier[-1] if hasattr(classifier, "steps") else classifier
+    by_probability = is_fitted_classifier(last)
 
+    def classify(rows: np.ndarray) -> tuple[Any, np.ndarray]:
+        probabilities = classifier.predict_proba(rows)
+        if by_probability:  # as its `predict` does
+            return classifier.classes_[np.argmax(probabilities, axis=1)], probabilities
+        return classifier.predict(rows), probabilities
 
-def find_images(where: str, skipped: Counter[str] | None = None) -> Iterator[str]:
-    """List the image files of a path, a pattern or a folder.
-
-    Parameters
-    ----------
-    where : str
-        A file, which need not exist; a pattern such as ``faces/*.jpg``; or a folder, whose
-        images are listed with those of its sub-folders, sorted. Hidden files are skipped.
-    skipped : Counter, default=None
-        What is skipped in folders is counted here, by the reason.
-
-    Yields
-    ------
-    path : str
-        Of an image file.
-    """
-    skipped = Counter() if skipped is None else skipped
-    if not os.path.lexists(where) and glob.has_magic(where):
-        for match in sorted(glob.iglob(where, recursive=True)):  # noqa: PTH207
-            yield from find_images(match, skipped)
-    elif os.path.isdir(where):  # noqa: PTH112
-        yield from walk_images(where, skipped)
-    else:
-        yield where
+    decode = partial(_decode, vectorizer)
+    return stream_predictions(decode, classify, iter(paths), batch_size, threshold)
 
 
 def _split_vectorizer(model: Any) -> tuple[Any, Any]:
@@ -160,45 +124,13 @@ def _split_vectorizer(model: Any) -> tuple[Any, Any]:
             vectorizers.append(part[0])
             part.steps[0] = (part.steps[0][0], "passthrough")
     if not vectorizers:
-        raise ValueError(
-            "the model takes rows of pixels, not image files: it has no fitted pipeline with an "
-            "ImageVectorizer; save the whole pipeline, not its last step"
-        )
+        raise ValueError(TAKES_ROWS)
     first, *others = vectorizers
     if any(other.get_params() != first.get_params() for other in others):
         raise ValueError(
             "the pipelines in the model have different ImageVectorizers; use its predict_proba"
         )
     return first, model
-
-
-def _predict_batches(
-    vectorizer: Any,
-    classifier: Any,
-    paths: Iterator[PathLike],
-    batch_size: int,
-    threshold: float | None,
-) -> Iterator[Prediction]:
-    last = classifier[-1] if hasattr(classifier, "steps") else classifier
-    by_probability = is_fitted_classifier(last)
-    while batch := [os.fsdecode(path) for path in islice(paths, batch_size)]:
-        rows, errors = _decode(vectorizer, batch)
-        labels: Any = []
-        if len(rows):
-            probabilities = classifier.predict_proba(rows)
-            if by_probability:  # as its `predict` does
-                labels = classifier.classes_[np.argmax(probabilities, axis=1)]
-            else:
-                labels = classifier.predict(rows)
-        predictions = iter(zip(labels, probabilities, strict=True) if len(rows) else ())
-        for path in batch:
-            if path in errors:
-                yield Prediction(path, None, None, errors[path])
-            else:
-                label, chances = next(predictions)
-                if threshold is not None and chances.max() < threshold:
-                    label = UNSURE
-                yield Prediction(path, label, chances, "")
 
 
 def _decode(vectorizer: Any, paths: list[str]) -> tuple[np.ndarray, dict[str, str]]:

@@ -85,7 +85,7 @@ OUTER = {
     "truncated": (lambda whole: whole[:-100], "it is damaged"),
     "a flipped bit": (with_flipped_bit, "damaged"),
     "not ours": (lambda _: zip_members({"a": b"b"}), "a zip archive without 'manifest.json'"),
-    "newer": (manifest_with(format=3, skcomic="9.1"), r"format 3, written by skcomic 9\.1"),
+    "newer": (manifest_with(format=4, skcomic="9.1"), r"format 4, written by skcomic 9\.1"),
     "format 0": (manifest_with(format=0), "format 0, which does not exist"),
     "no format": (manifest_with(format=True), "has no valid 'format', which"),
     "large manifest": (

@@ -57,7 +57,7 @@ CARD_OF_STUDY = r"""# 4_max_1_12: a classifier of comics, faces
 ## What it is
 
 * A Pipeline with a convolutional network of skcomic, `4_max_1` (units at each pixel, pooling, convolutions): 25,700 parameters, computing in float32.
-* File: `model.skcomic`, {n_bytes} bytes, format 2, saved 2026-11-24T22:41:47+00:00.
+* File: `model.skcomic`, {n_bytes} bytes, format 3, saved 2026-11-24T22:41:47+00:00.
 * It takes image files, and scales each to 12 x 12 grey pixels.
 * Classes: `comics`, `faces`.
 

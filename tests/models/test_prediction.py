@@ -23,7 +23,7 @@ from sklearn.pipeline import Pipeline
 
 from skcomic import load, predict_files, save
 from skcomic.cli import app
-from skcomic.models.prediction import find_images
+from skcomic.models.streaming import find_images
 
 SKCOMIC = [sys.executable, "-m", "skcomic"]
 
