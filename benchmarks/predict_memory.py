@@ -5,6 +5,7 @@ those files for one epoch. Start-up is compared with the import of TensorFlow al
 """
 
 import argparse
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -12,9 +13,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-from skcomic import load_catalogue, make_comic_pipeline, save
-from skcomic.datasets import make_comic_faces
 
 PREDICT = [sys.executable, "-m", "skcomic", "predict"]
 
@@ -29,6 +27,17 @@ def run(*command: object) -> tuple[float, float]:
     return time.perf_counter() - start, usage.ru_maxrss / 1e3
 
 
+def prepare(folder: Path, size: int) -> None:
+    """Draw images and train the model."""
+    from skcomic import load_catalogue, make_comic_pipeline, save
+    from skcomic.datasets import make_comic_faces
+
+    drawn = make_comic_faces(10, size=size, out_dir=folder / "drawn", random_state=0)
+    images = load_catalogue(drawn.data_dir)
+    model = make_comic_pipeline(vectorize__size=64, classify__epochs=1)
+    save(model.fit(images.path, images.label), folder / "model.skcomic")
+
+
 def main() -> None:
     """Print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -38,26 +47,28 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        drawn = make_comic_faces(10, size=args.size, out_dir=folder / "drawn", random_state=0)
-        images = load_catalogue(drawn.data_dir)
-        model = make_comic_pipeline(vectorize__size=64, classify__epochs=1)
-        save(model.fit(images.path, images.label), folder / "model.skcomic")
+        # In a process of its own: a process begins with the peak memory of the one that starts it.
+        trainer = multiprocessing.get_context("spawn").Process(
+            target=prepare, args=(folder, args.size)
+        )
+        trainer.start()
+        trainer.join()
+        paths = sorted((folder / "drawn").rglob("*.jpg"))
 
         predict = [*PREDICT, folder / "model.skcomic"]
         tensorflow = [sys.executable, "-c", "import tensorflow"]
-        starts = {"import tensorflow": tensorflow, "one image": [*predict, images.path[0]]}
+        starts = {"import tensorflow": tensorflow, "one image": [*predict, paths[0]]}
         for name, command in starts.items():
             if name == "one image":
                 command = [*command, "--out", folder / "one.csv"]
-            seconds = [run(*command)[0] for _ in range(args.rounds)]
-            print(f"{name}: {statistics.median(seconds):.2f} s")
+            seconds, peaks = zip(*(run(*command) for _ in range(args.rounds)), strict=True)
+            print(f"{name}: {statistics.median(seconds):.2f} s, peak {max(peaks):.0f} MB")
 
         for count in args.counts:
             many = folder / f"many_{count}"
             many.mkdir()
             for number in range(count):
-                path = Path(images.path[number % len(images)])
-                (many / f"{number:06d}.jpg").hardlink_to(path)
+                (many / f"{number:06d}.jpg").hardlink_to(paths[number % len(paths)])
             out = folder / f"{count}.csv"
             seconds, peak = run(*predict, many, "--out", out)
             n_rows = out.read_bytes().count(b"\n") - 1
