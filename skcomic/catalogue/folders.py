@@ -22,6 +22,7 @@ def list_folder(
     skipped: Counter[str],
     *,
     ignore_split: bool,
+    min_classes: int,
 ) -> pd.DataFrame:
     """List the images of a folder.
 
@@ -35,6 +36,8 @@ def list_folder(
         What is skipped is counted here.
     ignore_split : bool
         Whether to take all parts of a split together.
+    min_classes : int
+        How many classes there must be at least.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def list_folder(
         rows = [(*row, "") for row in _list_classes(folders, extensions, skipped)]
     frame = pd.DataFrame(rows, columns=list(ROWS))
     frame = frame.sort_values(["label", "split"], kind="stable", ignore_index=True)
-    _check_classes(frame, root, skipped)
+    _check_classes(frame, root, skipped, min_classes)
     return frame
 
 
@@ -99,14 +102,17 @@ def _classes_of_part(root: Path, folder: Path, skipped: Counter[str]) -> list[Pa
     return classes
 
 
-def _check_classes(rows: pd.DataFrame, root: Path, skipped: Counter[str]) -> None:
+def _check_classes(
+    rows: pd.DataFrame, root: Path, skipped: Counter[str], min_classes: int
+) -> None:
     classes = sorted(rows.label.unique())
-    if len(classes) < 2:
+    if len(classes) < max(min_classes, 1):
         counts = list_counts(skipped)
         found = f"one class, {classes[0]!r}" if classes else "no class folder with images"
         raise ValueError(
-            f"{str(root)!r} must contain two or more sub-folders, one per class, with images in "
-            f"them; found {found}" + (f" (skipped: {counts})" if counts else "")
+            f"{str(root)!r} must contain {'two or more ' if min_classes > 1 else ''}sub-folders, "
+            f"one per class, with images in them; found {found}"
+            + (f" (skipped: {counts})" if counts else "")
         )
     for part, of_part in rows.label.groupby(rows.split):
         if part and (absent := sorted(set(classes) - set(of_part))):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skcomic.images.decoding import ImageFailure, ImageReadError, PathLike, read_raster
-from skcomic.images.loading import store_raster
+from skcomic.images.loading import height_and_width, store_raster
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def estimate_footprint(
     """
     if not len(catalogue):
         raise ValueError("the catalogue has no rows: there are no images in it")
-    height, width = (size, size) if isinstance(size, int) else size
+    height, width = height_and_width(size)
     n_sample = min(n_sample, len(catalogue))
     sample = np.linspace(0, len(catalogue) - 1, n_sample).astype(int)
     failures: list[ImageFailure] = []

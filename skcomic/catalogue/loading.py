@@ -28,6 +28,7 @@ def load_catalogue(
     root: PathLike | None = None,
     path: str = "path",
     label: str = "label",
+    min_classes: int = 2,
 ) -> pd.DataFrame:
     """List images with their classes, from a folder or from a table.
 
@@ -55,6 +56,8 @@ def load_catalogue(
         The folder that the paths of a table are relative to. None: the folder of the table.
     path, label : str, default="path", "label"
         Columns of a table. A column "split" with the parts of a split is used as such.
+    min_classes : int, default=2
+        How many classes there must be at least; 1 is for `evaluate`.
 
     Returns
     -------
@@ -72,8 +75,8 @@ def load_catalogue(
     NotADirectoryError
         If `source` is a file that is no table.
     ValueError
-        If there are no classes, or only one; if a class is missing in a part of a split; if
-        files of a table are missing, have no label or two; or if a parameter is not for this
+        If there are fewer classes than `min_classes`; if a class is missing in a part of a split;
+        if files of a table are missing, have no label or two; or if a parameter is not for this
         kind of source.
 
     Examples
@@ -98,7 +101,9 @@ def load_catalogue(
                 f"root, path and label are for tables, but {str(source)!r} is a folder"
             )
         suffixes = None if extensions is None else tuple(map(str.lower, extensions))
-        rows = list_folder(source, suffixes, skipped, ignore_split=ignore_split)
+        rows = list_folder(
+            source, suffixes, skipped, ignore_split=ignore_split, min_classes=min_classes
+        )
     else:
         if extensions is not None:
             raise ValueError(f"extensions are for folders, but {str(source)!r} is a file")
@@ -109,6 +114,9 @@ def load_catalogue(
             raise NotADirectoryError(
                 f"{str(source)!r} is a file that {error}; {_EXPECTED}"
             ) from error
+        if rows.label.nunique() < min_classes:
+            least = "two or more classes" if min_classes > 1 else "a class"
+            raise ValueError(f"{str(source)!r} must have images of {least}")
     catalogue = _name_pairs(rows, pair)
     catalogue.attrs.update(source=str(source), skipped=dict(skipped))
     return catalogue

@@ -76,8 +76,6 @@ def read_table(
         rows["split"] = frame["split"].map(lambda name: PART_OF_NAME.get(name.lower(), name))
     _check_rows(rows, table)
     rows = rows.drop_duplicates("path", ignore_index=True)
-    if rows.label.nunique() < 2:
-        raise ValueError(f"{str(table)!r} must have images of two or more classes")
     return rows[list(ROWS)], pair
 
 

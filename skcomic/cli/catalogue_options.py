@@ -44,6 +44,7 @@ def load_images(
     path_column: str,
     label_column: str,
     pair_column: str | None,
+    min_classes: int = 2,
 ) -> "pd.DataFrame":
     """Load a catalogue as the options say.
 
@@ -51,6 +52,8 @@ def load_images(
     ----------
     images, pair, ignore_split, root, path_column, label_column, pair_column
         The values of the options.
+    min_classes : int, default=2
+        As for `load_catalogue`.
 
     Returns
     -------
@@ -84,6 +87,7 @@ def load_images(
         root=root,
         path=path_column,
         label=label_column,
+        min_classes=min_classes,
     )
 
 

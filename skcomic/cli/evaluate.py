@@ -67,7 +67,7 @@ def evaluate(
             raise ValueError(f"--positive must be one of the classes {classes}, not {positive!r}")
         catalogue = load_images(
             images, pair=pair, ignore_split=ignore_split, root=root, path_column=path_column,
-            label_column=label_column, pair_column=pair_column,
+            label_column=label_column, pair_column=pair_column, min_classes=1,
         )  # fmt: skip
         from skcomic.models.evaluation import evaluate as evaluate_model
         from skcomic.models.persistence import load
@@ -90,6 +90,8 @@ def _print(found: "Evaluation") -> None:
     from skcomic.evidence.evaluation import SCORE_LABELS
 
     of = f"class {found.positive!r}" if found.positive is not None else "macro average"
+    if "f_score" not in found.scores:  # of one class
+        of = f"classes {sorted(found.predictions.label.unique())}"
     title = f"{len(found.predictions)} images, {of}"
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("score")

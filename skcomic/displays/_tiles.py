@@ -1,7 +1,7 @@
 """Pictures side by side on one axes, each with a caption."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -13,19 +13,50 @@ _SIDE, _CAPTION = 1.6, 0.5
 _GAP = 0.06
 
 
-def make_axes(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
-    """Return the axes that are given, or those of a new figure."""
-    import matplotlib.pyplot as plt
+class TilesDisplay:
+    """What the displays of images have in common.
 
-    if ax is None:
-        _, ax = plt.subplots(figsize=figsize, layout="constrained")
-    return ax
+    Parameters
+    ----------
+    pictures : sequence of ndarray of shape (height, width) or (height, width, 3)
+        Grey levels or colours: uint8, or float in [0, 1].
+    captions : sequence of str
+        One for each.
+    """
 
+    _columns: ClassVar[int] = 6
 
-def tiles_size(n_tiles: int, n_columns: int) -> tuple[float, float]:
-    """Return width and height in inches, in which there is room for all pictures."""
-    n_rows = max(1, -(-n_tiles // n_columns))
-    return _SIDE * min(n_columns, max(1, n_tiles)), (_SIDE + _CAPTION) * n_rows
+    def __init__(self, pictures: Sequence[Any], captions: Sequence[str]) -> None:
+        self.pictures = [np.asarray(picture) for picture in pictures]
+        self.captions = list(captions)
+
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the figure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; it is divided. None makes a new figure.
+
+        Returns
+        -------
+        display : object
+            Itself, with `ax_`, `axes_` and `figure_`.
+        """
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots(figsize=self.figsize, layout="constrained")
+        self.axes_ = draw_tiles(ax, self.pictures, self.captions, self._columns)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """Width and height of a figure in inches, in which there is room for all images."""
+        n_tiles = max(1, len(self.pictures))
+        n_rows = -(-n_tiles // self._columns)
+        return _SIDE * min(self._columns, n_tiles), (_SIDE + _CAPTION) * n_rows
 
 
 def draw_tiles(

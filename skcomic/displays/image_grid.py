@@ -1,23 +1,18 @@
 """A figure of the images that a classifier mistakes most surely."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from skcomic.displays._tiles import draw_tiles, make_axes, tiles_size
+from skcomic.displays._tiles import TilesDisplay
 from skcomic.evidence.suspects import rank_suspects
 from skcomic.images.thumbnails import read_thumbnail
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_COLUMNS = 6
 _MAX_LETTERS = 22
 
 
-class ImageGridDisplay:
+class ImageGridDisplay(TilesDisplay):
     """Images in rows, each with a caption.
 
     Create it with `from_predictions` for the mistakes of a classifier.
@@ -46,10 +41,6 @@ class ImageGridDisplay:
     >>> [ax.get_xlabel() for ax in display.plot().axes_]
     ['black', 'white']
     """
-
-    def __init__(self, pictures: Sequence[Any], captions: Sequence[str]) -> None:
-        self.pictures = list(pictures)
-        self.captions = list(captions)
 
     @classmethod
     def from_predictions(
@@ -90,29 +81,6 @@ class ImageGridDisplay:
             for row in mistakes.itertuples()
         ]
         return cls([np.asarray(read_thumbnail(path)) for path in mistakes.path], captions)
-
-    def plot(self, ax: "Axes | None" = None) -> "ImageGridDisplay":
-        """Draw the figure.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; it is divided. None makes a new figure.
-
-        Returns
-        -------
-        display : ImageGridDisplay
-            Itself, with `ax_`, `axes_` and `figure_`.
-        """
-        ax = make_axes(ax, self.figsize)
-        self.axes_ = draw_tiles(ax, self.pictures, self.captions, _COLUMNS)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
-
-    @property
-    def figsize(self) -> tuple[float, float]:
-        """Width and height of a figure in inches, in which there is room for all images."""
-        return tiles_size(len(self.pictures), _COLUMNS)
 
 
 def _shorten(label: Any) -> str:

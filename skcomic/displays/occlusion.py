@@ -1,23 +1,23 @@
 """A figure of which part of an image decides about its class."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from skcomic.displays._tiles import draw_tiles, make_axes, tiles_size
+from skcomic.displays._tiles import TilesDisplay
 from skcomic.evidence.occlusion import occlusion_map
+from skcomic.images.loading import height_and_width
 from skcomic.images.vectorizer import ImageVectorizer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLUMNS = 6
 _LEAST_REACH = 0.5  # of log-odds: a probability of 0.5 then becomes 0.38
 
 
-class OcclusionDisplay:
+class OcclusionDisplay(TilesDisplay):
     """Images with the parts marked that speak for a class (red) or against it (blue).
 
     The strongest colour is the largest change in the image itself, if that is 0.5 or more: where
@@ -59,9 +59,8 @@ class OcclusionDisplay:
     def __init__(
         self, images: Sequence[Any], maps: Sequence[Any], captions: Sequence[str]
     ) -> None:
-        self.images = [np.asarray(image) for image in images]
+        super().__init__(images, captions)
         self.maps = [np.asarray(decrease) for decrease in maps]
-        self.captions = list(captions)
 
     @classmethod
     def from_estimator(
@@ -95,8 +94,7 @@ class OcclusionDisplay:
                 "which part of an image decides is measured of a pipeline that begins with an "
                 f"ImageVectorizer, not of {type(estimator).__name__}"
             )
-        size = estimator[0].size
-        shape = (size, size) if isinstance(size, int) else size
+        shape = height_and_width(estimator[0].size)
         images = estimator[0].transform(paths).reshape(-1, *shape)
         classes = estimator.classes_.tolist()
         predict_proba = estimator[1:].predict_proba
@@ -109,7 +107,7 @@ class OcclusionDisplay:
         ]
         return cls(list(images), maps, list(map(str, labels)))
 
-    def plot(self, ax: "Axes | None" = None) -> "OcclusionDisplay":
+    def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the figure.
 
         Parameters
@@ -122,15 +120,8 @@ class OcclusionDisplay:
         display : OcclusionDisplay
             Itself, with `ax_`, `axes_` and `figure_`.
         """
-        ax = make_axes(ax, self.figsize)
-        self.axes_ = draw_tiles(ax, self.images, self.captions, _COLUMNS)
+        super().plot(ax)
         for tile, decrease in zip(self.axes_, self.maps, strict=True):
             reach = max(float(np.abs(decrease).max()), _LEAST_REACH)
             tile.imshow(decrease, cmap="RdBu_r", vmin=-reach, vmax=reach, alpha=0.45)
-        self.ax_, self.figure_ = ax, ax.figure
         return self
-
-    @property
-    def figsize(self) -> tuple[float, float]:
-        """Width and height of a figure in inches, in which there is room for all images."""
-        return tiles_size(len(self.images), _COLUMNS)

@@ -1,23 +1,20 @@
 """A figure of an image as classifiers see it at several sizes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from skcomic.displays._tiles import draw_tiles, make_axes, tiles_size
+from skcomic.displays._tiles import TilesDisplay
 from skcomic.images.decoding import PathLike, read_raster
 from skcomic.images.grey import Background
+from skcomic.images.loading import height_and_width
 from skcomic.images.thumbnails import read_thumbnail
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_COLUMNS = 5
 _SIDE = 256
 
 
-class RasterDisplay:
+class RasterDisplay(TilesDisplay):
     """An image in colours, and its grey pixels at several sizes.
 
     Create it with `from_path`.
@@ -50,9 +47,13 @@ class RasterDisplay:
     ['image', '32x32', '16x16']
     """
 
+    _columns = 5
+
     def __init__(self, picture: Any, rasters: Sequence[Any]) -> None:
         self.picture = np.asarray(picture)
         self.rasters = [np.asarray(raster) for raster in rasters]
+        sides = ("x".join(map(str, raster.shape)) for raster in self.rasters)
+        super().__init__([self.picture, *self.rasters], ["image", *sides])
 
     @classmethod
     def from_path(
@@ -83,30 +84,6 @@ class RasterDisplay:
         ImageReadError
             If it cannot be read.
         """
-        sides = [(size, size) if isinstance(size, int) else size for size in sizes]
+        sides = map(height_and_width, sizes)
         rasters = [read_raster(path, side, background=background) for side in sides]
         return cls(np.asarray(read_thumbnail(path, _SIDE)), rasters)
-
-    def plot(self, ax: "Axes | None" = None) -> "RasterDisplay":
-        """Draw the figure.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; it is divided. None makes a new figure.
-
-        Returns
-        -------
-        display : RasterDisplay
-            Itself, with `ax_`, `axes_` and `figure_`.
-        """
-        ax = make_axes(ax, self.figsize)
-        captions = ["image", *("x".join(map(str, raster.shape)) for raster in self.rasters)]
-        self.axes_ = draw_tiles(ax, [self.picture, *self.rasters], captions, _COLUMNS)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
-
-    @property
-    def figsize(self) -> tuple[float, float]:
-        """Width and height of a figure in inches, in which there is room for all sizes."""
-        return tiles_size(1 + len(self.rasters), _COLUMNS)

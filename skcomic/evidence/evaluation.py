@@ -62,14 +62,18 @@ def score_predictions(
     -------
     intervals : dict of str to ScoreInterval
         Scores of probabilities only where there are some; those of rankings only where there are
-        images of every class.
+        images of every class. Of images of one class, or where none is of the positive one,
+        there is no precision, recall and F-score.
     """
     options = {"positive": positive, "random_state": random_state}
     if positive is None and len(classes) == 2:
         options["positive"] = classes[1]
+    present = set(np.unique(y_true).tolist())
+    # The shares of a class say nothing of images of one class, or of others than that.
+    are_told_apart = len(present) > 1 and options["positive"] in (None, *present)
     scores: dict[str, ScoreInterval] = {
         score: score_interval(y_true, y_pred, groups, score=score, **options)
-        for score in LABEL_SCORES
+        for score in (LABEL_SCORES if are_told_apart else ("accuracy",))
     }
     has_all = len(np.unique(y_true)) == len(classes)
     for score in PROBABILITY_SCORES if y_proba is not None else ():

@@ -3,6 +3,8 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -112,6 +114,23 @@ def try_rasters(
         failed = _load_chunk(chunk, parts, rendering, n_jobs, store)
         failures |= {start + row: failed[row] for row in sorted(failed)}
     return rasters, failures
+
+
+def height_and_width(size: Any) -> tuple[int, int]:
+    """Return the sides of a raster, in pixels.
+
+    Parameters
+    ----------
+    size : int or (int, int)
+        The side of a square, or height and width.
+
+    Returns
+    -------
+    height, width : int
+        In pixels.
+    """
+    height, width = (size, size) if isinstance(size, Integral) else size
+    return int(height), int(width)
 
 
 def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray) -> None:

@@ -30,7 +30,7 @@ from skcomic.images.decoding import (
     Resample,
 )
 from skcomic.images.grey import Background
-from skcomic.images.loading import try_rasters
+from skcomic.images.loading import height_and_width, try_rasters
 
 WHITE = 255
 
@@ -166,7 +166,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         """
         validate_parameters(self)
         follow_working_directory()
-        height, width = _height_and_width(self.size)
+        height, width = height_and_width(self.size)
         paths = list_paths(X)
         (rasters,), failures = try_rasters(
             paths,
@@ -202,12 +202,12 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
             ``pixel_{row}_{column}``, counted from the top left.
         """
         validate_parameters(self)
-        height, width = _height_and_width(self.size)
+        height, width = height_and_width(self.size)
         names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
         return np.array(names, dtype=object)
 
     def _sk_visual_block_(self) -> Any:
-        height, width = _height_and_width(self.size)
+        height, width = height_and_width(self.size)
         return visual_block(self, f"{type(self).__name__} {height}x{width}")
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -219,11 +219,6 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.requires_fit = False
         return tags
-
-
-def _height_and_width(size: Any) -> tuple[int, int]:
-    height, width = (size, size) if isinstance(size, Integral) else size
-    return int(height), int(width)
 
 
 def list_paths(X: Any) -> list[PathLike]:

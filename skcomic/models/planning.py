@@ -1,7 +1,6 @@
 """A fitted model -> the plan of what it computes."""
 
 from collections.abc import Iterator
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from skcomic.evidence.temperature import TemperatureScaledClassifier
 from skcomic.features.hog import HogVectorizer
 from skcomic.features.mirroring import MirroredClassifier
 from skcomic.features.patches import PatchVectorizer
+from skcomic.images.loading import height_and_width
 from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.models.persistence import iter_parts
 from skcomic.models.plan import Plan, Step
@@ -63,12 +63,9 @@ def make_plan(model: Any) -> Plan:
 
 
 def _describe_images(vectorizer: ImageVectorizer) -> dict[str, Any]:
-    size: Any = vectorizer.size
-    height, width = (size, size) if isinstance(size, Integral) else size
+    height, width = height_and_width(vectorizer.size)
     names = ("resample", "background", "max_pixels")
-    return {"height": int(height), "width": int(width)} | {
-        name: getattr(vectorizer, name) for name in names
-    }
+    return {"height": height, "width": width} | {name: getattr(vectorizer, name) for name in names}
 
 
 def _steps_of(part: Any) -> Iterator[Step]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from skcomic.evidence.occlusion import occlusion_map
+from skcomic.images.loading import height_and_width
 from skcomic.study.evaluation import TimedFit
 
 _MISTAKES, _TYPICAL_OF_CLASS, _MAX_IMAGES = 4, 2, 12
@@ -34,8 +35,7 @@ def map_occlusion(
         typical = [row for row in examples if row["label"] == label and not row["is_mistake"]]
         chosen += typical[:_TYPICAL_OF_CLASS]
     chosen = chosen[:_MAX_IMAGES]
-    size = fit.vectorizer.size
-    shape = (size, size) if isinstance(size, int) else size
+    shape = height_and_width(fit.vectorizer.size)
     images = fit.vectorizer.transform([row["path"] for row in chosen]).reshape(-1, *shape)
     predict_proba = fit.classifier.predict_proba
     return [

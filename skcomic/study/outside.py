@@ -1,5 +1,6 @@
 """Every contender on images from elsewhere, after all is chosen."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def score_outside(
     """
     development = pd.concat([parts.train, parts.validation])
     classes = sorted(development.label.unique())
-    known = select_known(outside, classes)
+    known = select_known(outside, classes, settings.positive)
     repeats = _find_repeats(development, known, run.n_jobs, cache)
     new = known[~repeats].drop(columns="split", errors="ignore")
     if new.empty:
@@ -94,13 +95,16 @@ def score_outside(
     }
 
 
-def select_known(outside: pd.DataFrame, classes: list[Any]) -> pd.DataFrame:
+def select_known(
+    outside: pd.DataFrame, classes: list[Any], positive: Hashable | None
+) -> pd.DataFrame:
     """Take the images from elsewhere that are of a class of the study.
 
     Raises
     ------
     ValueError
-        If there are none.
+        If there are none, or no F-score can be computed of them: they are of one class, or none
+        is of the positive one.
     """
     outside = validate_catalogue(outside)
     known = outside[outside.label.isin(classes)]
@@ -108,6 +112,13 @@ def select_known(outside: pd.DataFrame, classes: list[Any]) -> pd.DataFrame:
         raise ValueError(
             f"no image from elsewhere is of a class of the study, {classes}; the classes there "
             f"are {sorted(outside.label.unique())}"
+        )
+    there = sorted(known.label.unique())
+    if len(there) < 2 or positive not in (None, *there):
+        raise ValueError(
+            f"images from elsewhere must be of two or more classes of the study, {classes}"
+            f"{'' if positive is None else f', among them {positive!r}'}; they are of {there}: "
+            "`evaluate` (skcomic evaluate) scores a model on images of one class"
         )
     return known
 

@@ -8,6 +8,7 @@ import pandas as pd
 from skcomic.evidence.comparisons import compare_paired
 from skcomic.evidence.intervals import score_interval
 from skcomic.images.decoding import Rendering
+from skcomic.images.loading import height_and_width
 from skcomic.images.perturbing import perturbed_rasters
 from skcomic.study.contenders import find_vectorizer
 from skcomic.study.evaluation import TimedFit
@@ -52,7 +53,7 @@ def measure_robustness(
         return None
     is_drawn = _draw(test, settings.random_state)
     test, predicted = test[is_drawn], predicted[is_drawn]
-    height, width = (vectorizer.size,) * 2 if isinstance(vectorizer.size, int) else vectorizer.size
+    height, width = height_and_width(vectorizer.size)
     rendering = Rendering(vectorizer.resample, vectorizer.max_pixels, vectorizer.background)
     changed = perturbed_rasters(
         test.path.tolist(), (height, width), rendering, seed=settings.random_state, n_jobs=n_jobs

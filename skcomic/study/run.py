@@ -172,7 +172,8 @@ def run_study(
     catalogue = validate_catalogue(catalogue)
     plan = plan_study(catalogue, {"contenders": contenders, **settings}, n_jobs)
     if outside is not None:  # before the hours that it would be known after
-        select_known(outside, sorted(catalogue.label.unique()))
+        classes = sorted(catalogue.label.unique())
+        select_known(outside, classes, plan.settings.positive)
     with (
         temporary_cache() if cache is None else nullcontext(cache) as cache_folder,
         # What the search has measured at the largest size is not measured again.

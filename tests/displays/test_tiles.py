@@ -122,7 +122,7 @@ def test_the_map_of_a_pipeline_is_of_its_pixels(faces: pd.DataFrame) -> None:
         assert np.array_equal(marked.get_array(), decrease)
         assert marked.get_clim() == (-max(0.5, abs(decrease).max()), max(0.5, abs(decrease).max()))
     other = OcclusionDisplay.from_estimator(model, paths, labels=["faces"] * 3)
-    row = display.images[0]
+    row = display.pictures[0]
     assert np.array_equal(other.maps[0], occlusion_map(model[1:].predict_proba, row, 1))
 
 

@@ -72,7 +72,10 @@ def test_classes_are_never_mixed_up(model, elsewhere: Path, tmp_path: Path) -> N
     assert [Path(path).name for path in found.unreadable] == ["broken.png"]
     assert set(found.predictions.label) == {"faces"}
     assert len(found.predictions) == n_faces
-    assert "roc_auc" not in found.scores  # a ranking of one class is none
+    # A ranking of one class is none, and what is of one class says nothing of an F-score.
+    assert set(found.scores) == {"accuracy", "brier_score", "log_loss"}
+    right = (found.predictions.predicted == "faces").mean()
+    assert found.scores["accuracy"].score == right
     numbers = found.to_dict()
     assert np.sum(numbers["confusion"][0]) == 0  # no comics
     assert np.sum(numbers["confusion"][1]) == n_faces
@@ -86,6 +89,30 @@ def test_classes_are_never_mixed_up(model, elsewhere: Path, tmp_path: Path) -> N
     of_apples = load_catalogue(folder).query("label == 'apples'")
     with pytest.raises(ValueError, match=r"no image .* class of the model, \['comics', 'faces'\]"):
         evaluate(model, of_apples)
+
+
+def test_images_of_one_class_are_scored_however_they_are_answered(
+    model, model_file: Path, elsewhere: Path, tmp_path: Path
+) -> None:
+    for label in ("faces", "comics"):
+        predicted = evaluate(model, load_catalogue(elsewhere)).predictions
+        right = predicted[(predicted.label == label) & (predicted.predicted == label)]
+        folder = tmp_path / label / label
+        folder.mkdir(parents=True)
+        for path in right.path:  # no other class is even answered
+            shutil.copy(path, folder)
+        with pytest.raises(ValueError, match="must contain two or more sub-folders"):
+            load_catalogue(folder.parent)
+        found = evaluate(model, load_catalogue(folder.parent, min_classes=1))
+        assert found.scores["accuracy"].score == 1
+        assert 0 < found.scores["accuracy"].low < 1
+        assert "f_score" not in found.scores
+        run = CliRunner().invoke(app, ["evaluate", str(model_file), str(folder.parent)])
+        assert run.exit_code == 0, run.output
+        assert f"{len(right)} images, classes ['{label}']" in run.output
+        assert "There are no images of" in run.output
+    with pytest.raises(ValueError, match=r"must contain sub-folders, one per class"):
+        load_catalogue(folder, min_classes=1)
 
 
 def test_the_command_prints_and_writes_the_same(

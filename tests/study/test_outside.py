@@ -66,6 +66,17 @@ def test_every_contender_is_scored_on_both(study: Study, faces: pd.DataFrame) ->
     assert rows[other]["test_f_score"] != chosen["test_f_score"]
 
 
+def test_images_of_one_class_are_refused_before_the_study(faces: pd.DataFrame) -> None:
+    seen: list = []
+    for label in ("faces", "comics"):
+        with pytest.raises(ValueError, match=rf"two or more classes .* they are of \['{label}'\]"):
+            run_study(
+                faces, contenders=contenders(), outside=faces[faces.label == label],
+                on_progress=seen.append, **QUICK,
+            )  # fmt: skip
+    assert not seen
+
+
 def test_nothing_is_chosen_by_them(study: Study, faces: pd.DataFrame) -> None:
     without = run_study(faces, contenders=contenders(), **QUICK).to_dict()
     with_them = study.to_dict()
