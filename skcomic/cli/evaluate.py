@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -60,9 +60,10 @@ def evaluate(
         check_jobs(jobs)
         check_parent_exists("--out", out)
         check_is_no_file("--out", out)
-        from skcomic.models.archive import read_manifest
+        from skcomic.models.archive import PLAN, read_manifest
 
-        classes = read_manifest(model)["classes"]
+        manifest = read_manifest(model)
+        classes = manifest["classes"]
         if positive is not None and positive not in classes:
             raise ValueError(f"--positive must be one of the classes {classes}, not {positive!r}")
         catalogue = load_images(
@@ -72,7 +73,9 @@ def evaluate(
         from skcomic.models.evaluation import evaluate as evaluate_model
         from skcomic.models.persistence import load
 
-        found = evaluate_model(load(model), catalogue, positive=positive, n_jobs=jobs)
+        runtime: Literal["light", "full"] = "light" if PLAN in manifest["members"] else "full"
+        fitted = load(model, runtime=runtime)
+        found = evaluate_model(fitted, catalogue, positive=positive, n_jobs=jobs)
         _print(found)
         for sentence in (*found.describe_images(), describe_skipped(catalogue)):
             if sentence:

@@ -114,6 +114,23 @@ def test_what_has_no_plan_says_so(faces: pd.DataFrame, tmp_path: Path) -> None:
         )
 
 
+def test_an_evaluation_imports_no_tensorflow(file: Path, faces_dir: Path) -> None:
+    program = """
+import sys
+from skcomic.cli import app
+try: app()
+except SystemExit as end: assert not end.code
+print(sorted({"tensorflow", "keras", "scikeras"} & set(sys.modules)))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program, "evaluate", str(file), str(faces_dir)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    *table, imported = result.stdout.splitlines()
+    assert imported == "[]"
+    assert "48 images, class 'comics'" in table[0]
+
+
 def test_the_command_line_imports_nothing_large(file: Path, faces: pd.DataFrame) -> None:
     program = """
 import sys
