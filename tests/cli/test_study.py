@@ -382,7 +382,7 @@ def test_the_bar_shows_the_time_left(tmp_path: Path, faces: pd.DataFrame) -> Non
     (tmp_path / "figures").mkdir()
     settings = {"sizes": (12,), "n_candidates": 2, "epochs": 1, "final_epochs": 1, "n_jobs": 1}
     settings["contenders"] = "report"
-    with ProgressReporter(console, tmp_path, {}, reset=False) as reporter:
+    with ProgressReporter(console, tmp_path, {}, "skcomic study", reset=False) as reporter:
         skcomic.study.run.run_study(faces, **settings, on_progress=reporter)
         reporter.bar.refresh()
     text = re.sub("\x1b\\[[^a-zA-Z]*[a-zA-Z]", "", screen.getvalue())
