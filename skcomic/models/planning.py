@@ -139,4 +139,5 @@ def _image_step(shape: tuple[int, int]) -> Step:
 
 
 def _single(arrays: dict[str, Any]) -> dict[str, np.ndarray]:
-    return {name: np.array(array, dtype=np.float32) for name, array in arrays.items()}
+    # In the order of files, so that a plan that is read computes the same to the last bit.
+    return {name: np.array(array, dtype=np.float32, order="C") for name, array in arrays.items()}

@@ -42,7 +42,8 @@ def test_a_plan_is_read_as_it_was_written(name: str, faces: pd.DataFrame) -> Non
     for one, other in zip(plan.steps, again.steps, strict=True):
         assert one[:2] == other[:2]
         assert all(np.array_equal(array, other.arrays[key]) for key, array in one.arrays.items())
-    assert np.array_equal(run_plan(again, rows), run_plan(plan, rows))
+    # Nearly the same: some products depend on where an array lies in memory.
+    assert run_plan(again, rows) == pytest.approx(run_plan(plan, rows), abs=1e-6)
 
 
 Change = Callable[[dict[str, Any]], Any]
