@@ -30,9 +30,7 @@ from skcomic.images.decoding import (
     Resample,
 )
 from skcomic.images.grey import Background
-from skcomic.images.loading import height_and_width, try_rasters
-
-WHITE = 255
+from skcomic.images.loading import WHITE, height_and_width, rasters_to_rows, try_rasters
 
 
 class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
@@ -177,8 +175,7 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         )
         if failures and self.on_error == "raise":
             raise ImageReadError(list(failures.values()), len(paths))
-        rows = rasters.reshape(len(paths), height * width).astype(np.float32)
-        rows /= WHITE
+        rows = rasters_to_rows(rasters)
         if failures:
             rows[list(failures)] = np.nan
             warnings.warn(

@@ -15,7 +15,7 @@ import numpy as np
 from skcomic.evidence.probabilities import UNSURE
 from skcomic.images.decoding import PathLike, Rendering
 from skcomic.images.listing import walk_images
-from skcomic.images.loading import try_rasters
+from skcomic.images.loading import rasters_to_rows, try_rasters
 from skcomic.models.interpreter import run_plan
 from skcomic.models.plan import Plan
 
@@ -95,12 +95,10 @@ def predict_by_plan(
 
     def decode(batch: list[str]) -> tuple[np.ndarray, dict[str, str]]:
         (rasters,), failures = try_rasters(batch, [size], rendering, n_jobs=n_jobs)
-        is_read = np.ones(len(batch), dtype=bool)
-        is_read[list(failures)] = False
         errors = {batch[row]: failure.reason for row, failure in failures.items()}
-        rows = rasters[is_read].reshape(-1, plan.n_pixels).astype(np.float32)
-        rows /= 255
-        return rows, errors
+        # By the path: one that is there twice may have been readable only once.
+        is_read = np.array([path not in errors for path in batch])
+        return rasters_to_rows(rasters[is_read]), errors
 
     def classify(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         probabilities = run_plan(plan, rows)

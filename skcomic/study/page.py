@@ -100,7 +100,7 @@ def write_study(
             (working / MODEL).unlink(missing_ok=True)
             failures.append(f"{MODEL} was not made: {error}; keep the study's `pipeline` yourself")
     drawn = {} if drawn is None else drawn
-    figures = {Path(file).stem: svg for file, (_, svg) in drawn.items()}
+    figures = {}
     for file, measured, draw in (
         (SEARCH_FIGURE, study.candidates, lambda: _draw(study.display("search"))),
         (SIZES_FIGURE, study.sizes, lambda: _draw(study.display("sizes"))),
@@ -110,7 +110,9 @@ def write_study(
         (OCCLUSION_FIGURE, study.occlusion, lambda: _draw(study.display_occlusion())),
         (HISTORY_FIGURE, study.history, lambda: _draw_history(study)),
     ):
-        if measured is not None and (file not in drawn or drawn[file][0] is not measured):
+        if file in drawn and drawn[file][0] is measured:
+            figures[Path(file).stem] = drawn[file][1]
+        elif measured is not None:
             with _noting_failure(failures, file):
                 figure = draw()
                 figures[Path(file).stem] = _encode(figure, "svg")

@@ -8,7 +8,7 @@ import pandas as pd
 from skcomic.evidence.comparisons import compare_paired
 from skcomic.evidence.intervals import score_interval
 from skcomic.images.decoding import Rendering
-from skcomic.images.loading import height_and_width
+from skcomic.images.loading import height_and_width, rasters_to_rows
 from skcomic.images.perturbing import perturbed_rasters
 from skcomic.study.contenders import find_vectorizer
 from skcomic.study.evaluation import TimedFit
@@ -60,8 +60,7 @@ def measure_robustness(
     )
     answers = {UNCHANGED: predicted}
     for name, rasters in changed.items():
-        rows = rasters.reshape(len(test), height * width).astype(np.float32) / 255
-        answers[name] = fit.classifier.predict(rows)
+        answers[name] = fit.classifier.predict(rasters_to_rows(rasters))
     options: Any = {"positive": settings.positive, "random_state": settings.random_state}
     robustness = []
     for name, given in answers.items():

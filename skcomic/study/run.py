@@ -135,8 +135,8 @@ def run_study(
         If there is no such setting (the nearest valid name is suggested), or a contender is not
         an estimator.
     TimeoutError
-        If the last fit takes longer than `max_seconds_per_fit`. A classifier without a network
-        that does so fails, and the study goes on.
+        If the last fit, or one of `repeats`, takes longer than `max_seconds_per_fit`. A classifier
+        without a network that does so fails, and the study goes on.
     MemoryError
         If the images do not fit into memory; the message gives the figures. Nothing large
         was loaded by then.

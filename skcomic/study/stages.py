@@ -1,6 +1,7 @@
 """The stages of a study that choose: each is a function of what it gets to what it gives."""
 
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -235,10 +236,11 @@ def find_report_choice(
     name = choose_report_net(table, settings)
     if name is None or name == chosen[0]:
         return None
-    sized = at_sizes((name, dict(contenders)[name]), settings)
     vectorizer = find_vectorizer(chosen[1])
-    size = max(settings.sizes) if vectorizer is None else vectorizer.size
-    return next(each for each in sized if each[1][0].size == size)
+    size: Any = max(settings.sizes) if vectorizer is None else vectorizer.size
+    # One of the user's own that makes its rows otherwise has no size, and is the same at each.
+    sized = at_sizes((name, dict(contenders)[name]), replace(settings, sizes=(size,)))
+    return sized[0]
 
 
 def _make_choice(comparison: Comparison, chosen: int, table: pd.DataFrame) -> Choice:

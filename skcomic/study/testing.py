@@ -250,7 +250,7 @@ def score_baselines(
         try:
             fit, answers = fit_and_ask(report_choice, parts, run)
             row |= {**score(row["net"], answers), **fit.times_}
-        except TimeoutError as error:
+        except Exception as error:  # of any estimator, as in the search; the choice is tested
             row["failure"] = f"{type(error).__name__}: {error}"
         baselines.append(row)
     return baselines, comparisons

@@ -14,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
+import skcomic.models.streaming
 from skcomic import (
     ImageVectorizer,
     LightClassifier,
@@ -23,6 +24,7 @@ from skcomic import (
     predict_files,
     save,
 )
+from skcomic.images.decoding import ImageFailure
 from skcomic.models.archive import PLAN, read_manifest
 
 DATA = Path(__file__).parent / "data"
@@ -83,6 +85,24 @@ def test_files_are_classified_by_it(file: Path, trained: Pipeline, faces: pd.Dat
     for one, other in zip(full, light, strict=True):
         if not one.error:
             assert other.probabilities == pytest.approx(one.probabilities, abs=1e-5)
+
+
+def test_a_file_that_is_read_once_of_twice_moves_no_answer(
+    file: Path, faces: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    light = load(file, runtime="light")
+    one, other = faces.path[0], faces.path.iloc[-1]
+    try_rasters = skcomic.models.streaming.try_rasters
+
+    def fail_first(*args: Any, **kwargs: Any) -> Any:
+        rasters, _ = try_rasters(*args, **kwargs)
+        return rasters, {0: ImageFailure(one, "unreadable", "busy")}
+
+    monkeypatch.setattr(skcomic.models.streaming, "try_rasters", fail_first)
+    answers = list(predict_files(light, [one, one, other], n_jobs=1))
+    assert [answer.error for answer in answers] == ["busy", "busy", ""]
+    expected = light.predict_proba([other])[0]
+    assert answers[2].probabilities == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_model_of_rows_takes_rows(tmp_path: Path, stripes: tuple) -> None:

@@ -124,7 +124,7 @@ def test_displays_come_from_the_study(stages: dict[str, Study]) -> None:
 
 
 def test_a_figure_is_drawn_again_only_if_its_numbers_are_others(
-    stages: dict[str, Study], tmp_path: Path
+    stages: dict[str, Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare_folder(tmp_path, SETTINGS)
     drawn: dict = {}
@@ -139,6 +139,11 @@ def test_a_figure_is_drawn_again_only_if_its_numbers_are_others(
     changed = dataclasses.replace(stages["search"], candidates=stages["search"].candidates.copy())
     write_study(changed, tmp_path, drawn=drawn)
     assert (tmp_path / "figures" / "search.png").stat().st_ino != files["search"]
+    # A figure of other numbers is not shown where the new one could not be drawn.
+    monkeypatch.setattr(skcomic.study.page, "_make_figure", None)
+    failures = write_study(stages["search"], tmp_path, drawn=drawn)
+    assert failures[0].startswith("figures/search.png could not be made")
+    assert "data:image/svg+xml" not in (tmp_path / "report.html").read_text()
 
 
 def test_the_call_that_is_shown_repeats_the_study(

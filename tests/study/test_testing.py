@@ -6,10 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from path_estimators import NameClassifier
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.metrics import f1_score
+from sklearn.pipeline import make_pipeline
 
-from skcomic import load, make_contenders, predict_files, render_card, run_study, save
+from skcomic import (
+    ImageVectorizer,
+    load,
+    make_contenders,
+    predict_files,
+    render_card,
+    run_study,
+    save,
+)
 from skcomic.evidence.probabilities import scale_probabilities
 from skcomic.study.choice import choose_report_net
 from skcomic.study.images import assign_parts, read_images
@@ -56,6 +65,39 @@ def test_a_choice_of_the_reports_nets_is_tested_alone(faces: pd.DataFrame) -> No
     contenders["8_max_1"].set_params(classify__epochs=1)
     study = run_study(faces, contenders=contenders, **QUICK)
     assert [row["net"] for row in study.baselines] == ["DummyClassifier", "LogisticRegression"]
+
+
+class Squares(TransformerMixin, BaseEstimator):
+    """Makes rows of paths by itself, and of no more than so many images."""
+
+    def __init__(self, most: int = 10**6) -> None:
+        self.most = most
+
+    def fit(self, X, y=None):
+        if len(X) > self.most:
+            raise RuntimeError("too many")
+        return self
+
+    def transform(self, X):
+        return ImageVectorizer(12).transform(X)
+
+
+@pytest.mark.parametrize("most", [10**6, 25])
+def test_a_net_that_makes_its_own_rows_is_tested_or_fails_alone(
+    faces: pd.DataFrame, most: int
+) -> None:
+    net = few_contenders("8_max_1")["8_max_1"][-1].set_params(epochs=1)
+    own = make_pipeline(Squares(most), net)
+    contenders = {**few_contenders("hog"), "own": own}
+    study = run_study(faces, contenders=contenders, tolerance=1.0, **QUICK)
+    assert study.chosen_net == "hog"
+    tested = study.baselines[-1]
+    assert tested["net"] == "own"
+    if most == 25:  # the search has fewer images than the last fit
+        assert tested == {"net": "own", "failure": "RuntimeError: too many"}
+    else:
+        assert 0 <= tested["f_score"] <= 1
+    assert study.pipeline is not None
 
 
 def test_the_reports_rule_is_of_the_nets_that_were_trained_most() -> None:
