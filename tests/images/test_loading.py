@@ -23,6 +23,7 @@ from skcomic import (
     read_raster,
     run_study,
 )
+from skcomic.images.cache import file_state, is_settled
 from skcomic.images.decoding import read_rasters
 from skcomic.images.loading import load_rasters
 
@@ -78,6 +79,9 @@ def make_decode_counter() -> Callable[[str], None]:
 def test_a_study_decodes_each_image_once_per_size(
     faces: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    states = [file_state(path) for path in faces.path]
+    while not all(is_settled(state, state) for state in states):
+        time.sleep(0.1)  # what was just written is not kept in the cache
     file = str(tmp_path / "decodes")
     count_decodes_in = make_decode_counter()
     for module in (images, skcomic.images.loading):
