@@ -29,7 +29,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from skcomic import ImageVectorizer, join_duplicates, load_catalogue, make_contenders
 from skcomic.datasets import make_comic_faces
-from skcomic.study.evaluation import measure_model, measure_predictions
+from skcomic.models.measuring import measure_model, measure_predictions
 
 REFERENCE = "16_max_1"  # the report's choice
 DIGIT_SIDE = 16

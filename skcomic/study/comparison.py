@@ -31,7 +31,7 @@ from skcomic.study.settings import StudySettings
 # Columns of whole numbers, which may be missing.
 _COUNTS = (
     "first_units", "n_conv", "size", "images", "folds", "epochs", "multiply_adds", "parameters",
-    "model_bytes",
+    "model_bytes", "activation_bytes",
 )  # fmt: skip
 
 

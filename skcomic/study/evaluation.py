@@ -1,24 +1,17 @@
 """One contender, trained and measured alike for all: how good it is, and what it costs."""
 
-import tempfile
 import time
-from collections.abc import Callable, Hashable
-from pathlib import Path
+from collections.abc import Hashable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from skcomic.evidence.probabilities import scale_probabilities
-from skcomic.models.persistence import save
+from skcomic.models.measuring import measure_activations, measure_model, measure_predictions
 from skcomic.selection.scoring import score_labels
 from skcomic.study.contenders import find_net, find_vectorizer
-
-# One prediction of a small net takes a millisecond, and its time varies by a tenth.
-_SINGLE_PREDICTIONS = 20
-_BATCH_IMAGES = 256
 
 
 class Answers(NamedTuple):
@@ -116,8 +109,8 @@ def evaluate(
     Returns
     -------
     measured : dict of str to float
-        Precision, recall and F-score of both parts, the costs of `COSTS`, `batch_ms` and
-        `parameters`; NaN for what cannot be counted.
+        Precision, recall and F-score of both parts, the costs of `COSTS`, `batch_ms`,
+        `activation_bytes` and `parameters`; NaN for what cannot be counted.
     answers : Answers
         For the validation images.
     """
@@ -140,6 +133,7 @@ def evaluate(
     if measure_use:
         measured |= measure_predictions(fit.classifier.predict, rows)
         measured["model_bytes"] = measure_model(fit.contender)
+        measured["activation_bytes"] = measure_activations(fit.contender)
     return measured, answers
 
 
@@ -151,52 +145,6 @@ def ask(classifier: Any, rows: Any) -> Answers:
     return Answers(np.asarray(classifier.predict(rows)), probabilities)
 
 
-def measure_predictions(predict: Callable[[Any], Any], rows: Any) -> dict[str, float]:
-    """Measure the CPU time of predictions, of which the first of each kind are not timed.
-
-    Parameters
-    ----------
-    predict : callable
-        Of a fitted classifier.
-    rows : ndarray or Series of shape (n_images, ...)
-        What it takes.
-
-    Returns
-    -------
-    times : dict of str to float
-        `predict_ms` of one image at a time, and `batch_ms` of one of many at a time: CPU
-        milliseconds, with numerical libraries on one thread.
-    """
-    batch = rows[:_BATCH_IMAGES]
-    singles = [rows[i : i + 1] for i in range(min(len(rows), _SINGLE_PREDICTIONS))]
-    with threadpool_limits(1):
-        predict(singles[0])
-        seconds = [_cpu_seconds(predict, one) for one in singles]
-        predict(batch)
-        of_batch = _cpu_seconds(predict, batch)
-    return {
-        "predict_ms": float(np.median(seconds)) * 1e3,
-        "batch_ms": of_batch / len(batch) * 1e3,
-    }
-
-
-def measure_model(contender: Any) -> float:
-    """Return the bytes of a fitted contender as `save` writes it; NaN if it cannot be saved."""
-    with tempfile.TemporaryDirectory(prefix="skcomic-") as folder:
-        path = Path(folder, "model")
-        try:
-            save(contender, path)
-        except TypeError:  # an estimator of the user's own
-            return float("nan")
-        return float(path.stat().st_size)
-
-
 def _after_first_step(pipeline: Pipeline) -> Any:
     """Return the rest of a pipeline, of the same steps: fitting it fits the pipeline."""
     return pipeline[-1] if len(pipeline) == 2 else pipeline[1:]
-
-
-def _cpu_seconds(predict: Callable[[Any], Any], rows: Any) -> float:
-    start = time.process_time()
-    predict(rows)
-    return time.process_time() - start

@@ -67,7 +67,8 @@ class Study:
         `validation_f_score`, and the limits of the 95 % interval of the latter, `validation_low`
         and `validation_high`; `cpu_seconds` and `wall_seconds` of the whole fit from rows,
         `multiply_adds` and `parameters` of a net; CPU milliseconds of the prediction of an image
-        alone, `predict_ms`, and among others, `batch_ms`; `model_bytes` of the saved model. A
+        alone, `predict_ms`, and among others, `batch_ms`; `model_bytes` of the saved model, and
+        `activation_bytes`, those of the values that a prediction of one image needs at a time. A
         search by halving has rows of fewer epochs or images first. `folds` is the number of folds
         that a contender was trained for, 1 with a hold-out; the scores are then of the answers for
         all their images, the costs means of the fits. One that failed has no scores and costs, and

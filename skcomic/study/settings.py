@@ -124,9 +124,10 @@ class StudySettings:
         "predict_ms", the CPU milliseconds of a prediction of one image, or "model_bytes", the
         size of the saved model. Multiply-adds do not depend on the clock, but only those of nets
         are counted: what has none is not chosen as long as there is another.
-    max_predict_ms, max_model_kb, max_fit_seconds : float, default=None
+    max_predict_ms, max_model_kb, max_ram_kb, max_fit_seconds : float, default=None
         What a contender may cost to be chosen: CPU milliseconds of a prediction, thousands of
-        bytes of the saved model, CPU seconds of training. None: anything.
+        bytes of the saved model and of the values between its layers, CPU seconds of training.
+        None: anything.
     validation : {"auto", "holdout"} or int, default="auto"
         What contenders are compared on. "holdout": the validation images. An int: so many folds
         of all images but those of the test; pairs stay together, each contender answers for every
@@ -234,6 +235,10 @@ class StudySettings:
     )
     max_model_kb: float | None = field(
         default=None, metadata=_about("Most kB of the saved model.", *_LIMIT)
+    )
+    max_ram_kb: float | None = field(
+        default=None,
+        metadata=_about("Most kB of values that a prediction of one image needs.", *_LIMIT),
     )
     max_fit_seconds: float | None = field(
         default=None, metadata=_about("Most CPU seconds of training.", *_LIMIT)

@@ -32,6 +32,7 @@ COMMANDS = {
         "--cost": ["money"],
         "--max-predict-ms": ["0", "-1", "x"],
         "--max-model-kb": ["0", "x"],
+        "--max-ram-kb": ["0", "x"],
         "--max-fit-seconds": ["0", "x"],
         "--validation": ["1", "0.5", "folds"],
         "--tolerance": ["-0.1", "x", "2se"],

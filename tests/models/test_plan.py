@@ -19,14 +19,16 @@ from skcomic import (
 )
 from skcomic.models.interpreter import run_plan
 from skcomic.models.plan import KINDS
+from skcomic.models.plan_files import plan_from_bytes, plan_to_bytes
 from skcomic.models.planning import make_plan
 
 MOST = 1e-5  # of the differences of probabilities
 
 
 def check_parity(model: Any, rows: np.ndarray) -> None:
-    """Compare the plan of a model with the model."""
-    expected, computed = model.predict_proba(rows), run_plan(make_plan(model), rows)
+    """Compare the plan of a model, as a file has it, with the model."""
+    plan = plan_from_bytes(plan_to_bytes(make_plan(model)))
+    expected, computed = model.predict_proba(rows), run_plan(plan, rows)
     assert computed.dtype == np.float32
     assert computed.shape == expected.shape
     assert np.abs(computed - expected).max() <= MOST
@@ -100,6 +102,14 @@ def test_corrected_probabilities_are_those_of_the_plan(
     for name in ("patches", "small_3_2_1_mirrored"):
         fitted = make_contenders(16, random_state=0)[name][-1].fit(rows, faces.label)
         check_parity(TemperatureScaledClassifier.of_fitted(fitted, 2.5), rows)
+
+
+def test_a_net_of_bfloat16_is_computed_in_float32(stripes: Any) -> None:
+    rows, labels = stripes
+    net = ConvNetClassifier(first_units=8, filters=8, epochs=8, random_state=0)
+    net.set_params(precision="mixed_bfloat16").fit(rows, labels)
+    differences = np.abs(run_plan(make_plan(net), rows) - net.predict_proba(rows))
+    assert MOST < differences.max() < 0.02
 
 
 def test_what_is_not_ours_is_refused_by_name(faces: pd.DataFrame) -> None:

@@ -21,6 +21,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skcomic import ImageVectorizer, Study, load, make_contenders, run_study
+from skcomic.models.measuring import measure_predictions
 from skcomic.study.choice import (
     choose,
     drop_all_but_best,
@@ -29,7 +30,7 @@ from skcomic.study.choice import (
     find_sufficient,
 )
 from skcomic.study.comparison import Comparison, Run, compare
-from skcomic.study.evaluation import TimedFit, evaluate, measure_predictions
+from skcomic.study.evaluation import TimedFit, evaluate
 from skcomic.study.page import write_study
 from skcomic.study.settings import StudySettings
 
@@ -66,7 +67,8 @@ def test_all_contenders_are_compared_and_measured(study: Study) -> None:
     assert frame.failure.isna().all()
     assert frame.excluded.isna().all()
     measured = ["train_f_score", "validation_f_score", "cpu_seconds", "wall_seconds", "predict_ms"]
-    assert (frame[[*measured[2:], "batch_ms", "model_bytes"]] > 0).all(axis=None)
+    costs = [*measured[2:], "batch_ms", "model_bytes", "activation_bytes"]
+    assert (frame[costs] > 0).all(axis=None)
     assert frame[measured].notna().all(axis=None)
     assert (frame["images"] == study.split["search"]).all()
     is_net = frame.epochs.notna()
@@ -292,6 +294,7 @@ TABLE = pd.DataFrame(
         "cpu_seconds": [9.0, 5.0, 4.0, 1.0, np.nan],
         "predict_ms": [1.0, 3.0, 5.0, 0.5, np.nan],
         "model_bytes": [np.nan, 2000, 90_000, 1000, np.nan],
+        "activation_bytes": [400_000, 40_000, 30_000, 4000, np.nan],
         "multiply_adds": [8, np.nan, np.nan, np.nan, np.nan],
         "parameters": [10, np.nan, np.nan, 3, np.nan],
         "failure": [np.nan] * 4 + ["killed"],
@@ -314,6 +317,7 @@ def test_the_choice_depends_on_the_cost_and_on_the_limits() -> None:
     assert chosen(max_predict_ms=4) == "good"
     assert chosen(max_predict_ms=0.9) == "poor"
     assert chosen(max_model_kb=50) == "good"
+    assert chosen(max_ram_kb=4) == "poor"
     assert chosen(max_fit_seconds=3, max_predict_ms=2) == "poor"
 
 

@@ -245,6 +245,7 @@ def test_three_classes_are_scored_by_macro_average(
         ({"contenders": {}}, "contenders must be one of"),
         ({"max_predict_ms": 0}, "max_predict_ms must be a number above 0, not 0"),
         ({"max_model_kb": -1}, "max_model_kb must be a number above 0"),
+        ({"max_ram_kb": 0}, "max_ram_kb must be a number above 0"),
         ({"max_fit_seconds": "1"}, "max_fit_seconds must be a number above 0"),
         ({"test_size": 2}, "test_size must be a share between 0 and 1"),
         ({"validation_size": 0}, "validation_size must be a share between 0 and 1, not 0"),
