@@ -20,6 +20,11 @@ IMPORT_MESSAGES = re.compile(
     rb"computation_placer|failed call to cuInit|Unable to register cu|TF-TRT Warning|"
     rb"rebuild TensorFlow with"
 )
+# And while they write TensorFlow Lite files.
+CONVERSION_MESSAGES = re.compile(
+    rb"^[IW]0000 |^\d{4}-\d\d-\d\d \S+: [IW] |^WARNING: All log messages before|"
+    rb"^INFO: Created TensorFlow Lite|^fully_quantize: "
+)
 
 _EAGER_SEEDS = ("_seed", "_rng")
 _STOPPER_NUMBERS = ("wait", "best", "best_epoch")

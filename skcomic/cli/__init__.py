@@ -4,7 +4,7 @@ Words typed in a shell come in; out go lines, tables, bars, CSV files and exit c
 is an argument of a public function.
 """
 
-from skcomic.cli import data, evaluate, models, study  # each adds its commands
+from skcomic.cli import data, evaluate, export, models, study  # each adds its commands
 from skcomic.cli._app import app
 
-__all__ = ["app", "data", "evaluate", "models", "study"]
+__all__ = ["app", "data", "evaluate", "export", "models", "study"]

@@ -91,6 +91,41 @@ def load_images(
     )
 
 
+def load_further(
+    option: str, images: Path, *, pair: str = "stem", min_classes: int = 2
+) -> "pd.DataFrame":
+    """Load the images of an option, which are others than those that a command is about.
+
+    Parameters
+    ----------
+    option : str
+        As it is typed.
+    images : Path
+        A folder, or a CSV file with the columns `path` and `label`.
+    pair : str, default="stem"
+        As for `load_images`.
+    min_classes : int, default=2
+        As for `load_catalogue`.
+
+    Returns
+    -------
+    catalogue : DataFrame
+        As from `load_catalogue`.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be loaded; the message names the option.
+    """
+    try:
+        return load_images(
+            images, pair=pair, ignore_split=True, root=None, path_column="path",
+            label_column="label", pair_column=None, min_classes=min_classes,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{option}: {error}") from error
+
+
 def describe_skipped(catalogue: "pd.DataFrame") -> str:
     """Count what was skipped, in a sentence; empty if nothing was.
 

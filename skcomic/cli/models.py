@@ -46,6 +46,8 @@ def predict(
     n_bad = n_images = 0
     with plain_errors():
         # Everything that can be wrong is checked before TensorFlow is imported.
+        from skcomic.models.archive import read_threshold
+
         check_option("--batch-size", batch_size, batch_size >= 1, "1 or more")
         check_jobs(jobs)
         manifest = _manifest_of(model, paths)
@@ -56,7 +58,7 @@ def predict(
         found = _find(paths, skipped)
         predict_found = _load_predictor(model, manifest)
         predictions = predict_found(
-            found, batch_size=batch_size, n_jobs=jobs, threshold=_threshold(manifest)
+            found, batch_size=batch_size, n_jobs=jobs, threshold=read_threshold(manifest)
         )
         with _table(out) as table:
             rows = csv.writer(table, lineterminator="\n")
@@ -123,14 +125,6 @@ def _load_predictor(model: Path, manifest: dict[str, Any]) -> Callable[..., Iter
     from skcomic.models.prediction import predict_files
 
     return partial(predict_files, load(model))
-
-
-def _threshold(manifest: dict[str, Any]) -> float | None:
-    """Return the probability below which a study with a wanted accuracy does not answer."""
-    value: Any = manifest
-    for key in ("about", "abstention", "threshold"):
-        value = value.get(key) if isinstance(value, dict) else None
-    return float(value) if isinstance(value, int | float) else None
 
 
 def _find(paths: list[str], skipped: Counter[str]) -> Iterator[str]:

@@ -27,6 +27,7 @@ from skcomic.cli.catalogue_options import (
     PairColumn,
     PathColumn,
     Root,
+    load_further,
     load_images,
 )
 from skcomic.cli.setting_options import option_name, read_setting_options, with_setting_options
@@ -151,7 +152,7 @@ def _run(
     """Load or draw the images, run the study in its folder, and print the result."""
     catalogue = elsewhere = None
     if settings.get("outside"):
-        elsewhere = _load_outside(Path(settings["outside"]), settings)
+        elsewhere = load_further("--outside", Path(settings["outside"]), pair=settings["pair"])
     images = Path(settings["images"]) if settings["images"] else None
     if images is not None:
         catalogue = _load(images, settings)
@@ -261,16 +262,6 @@ def _load(images: Path, settings: dict[str, Any]) -> "pd.DataFrame":
         label_column=settings["label_column"],
         pair_column=settings["pair_column"],
     )
-
-
-def _load_outside(images: Path, settings: dict[str, Any]) -> "pd.DataFrame":
-    try:
-        return load_images(
-            images, pair=settings["pair"], ignore_split=True, root=None, path_column="path",
-            label_column="label", pair_column=None,
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise ValueError(f"--outside: {error}") from error
 
 
 def _draw(console: Console, folder: Path, settings: dict[str, Any]) -> "pd.DataFrame":

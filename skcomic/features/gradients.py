@@ -2,10 +2,10 @@
 
 import numpy as np
 
-# Dalal and Triggs' limit of an entry of a block of length 1.
-_LIMIT = 0.2
-# Keeps the length of a block without gradients above zero.
-_EPSILON = 1e-5
+#: Dalal and Triggs' limit of an entry of a block of length 1.
+LIMIT = 0.2
+#: Keeps the length of a block without gradients above zero.
+EPSILON = 1e-5
 
 
 def describe_gradients(
@@ -33,7 +33,7 @@ def describe_gradients(
         cells = histograms[:, row : row + down, column : column + across]
         blocks[..., row, column, :] = cells
     blocks /= _lengths(blocks)
-    np.minimum(blocks, _LIMIT, out=blocks)
+    np.minimum(blocks, LIMIT, out=blocks)
     blocks /= _lengths(blocks)
     return blocks
 
@@ -83,4 +83,4 @@ def _directions(down: np.ndarray, across: np.ndarray, orientations: int) -> np.n
 def _lengths(blocks: np.ndarray) -> np.ndarray:
     flat = blocks.reshape(*blocks.shape[:3], -1)
     squares = np.einsum("...i,...i->...", flat, flat)
-    return np.sqrt(squares + np.float32(_EPSILON**2))[..., None, None, None]
+    return np.sqrt(squares + np.float32(EPSILON**2))[..., None, None, None]

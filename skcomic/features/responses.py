@@ -2,10 +2,10 @@
 
 import numpy as np
 
-# Added to the variance of a patch of levels in [0, 1], so that one that is the same everywhere but
-# for noise does not get the contrast of the others. Coates, Lee and Ng add 0.00015 (10 for levels
-# up to 255), with which 180 real pairs of 32x32 pixels are told apart less well.
-_CONTRAST_EPSILON = np.float32(0.01)
+#: Added to the variance of a patch of levels in [0, 1], so that one that is the same everywhere
+#: but for noise does not get the contrast of the others. Coates, Lee and Ng add 0.00015 (10 for
+#: levels up to 255), with which 180 real pairs of 32x32 pixels are told apart less well.
+CONTRAST_EPSILON = np.float32(0.01)
 
 
 def mean_responses(
@@ -64,16 +64,17 @@ def normalise_patches(patches: np.ndarray) -> None:
     """Give patches, shape (n_pixels, n_patches), a mean of 0 and a variance near 1, in place."""
     patches -= patches.mean(axis=0)
     variances = np.einsum("ij,ij->j", patches, patches) / len(patches)
-    patches /= np.sqrt(variances + _CONTRAST_EPSILON)
+    patches /= np.sqrt(variances + CONTRAST_EPSILON)
 
 
 def field_weights(down: int, across: int, grid: int) -> np.ndarray:
     """Return the weights of positions in the mean of each field: (down * across, grid ** 2)."""
-    row, column = (_shares(length, grid) for length in (down, across))
+    row, column = (field_shares(length, grid) for length in (down, across))
     return np.einsum("ik,jl->ijkl", row, column).reshape(down * across, grid**2)
 
 
-def _shares(length: int, grid: int) -> np.ndarray:
+def field_shares(length: int, grid: int) -> np.ndarray:
+    """Return the weights of positions along one axis in the mean of each field: (length, grid)."""
     fields = np.arange(length) * grid // length
     is_in_field = (fields[:, None] == np.arange(grid)).astype(np.float32)
     return is_in_field / is_in_field.sum(axis=0)

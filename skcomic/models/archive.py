@@ -141,6 +141,25 @@ def zip_members(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED
     return buffer.getvalue()
 
 
+def read_threshold(manifest: dict[str, Any]) -> float | None:
+    """Return the probability below which the model of a study with a wanted accuracy is unsure.
+
+    Parameters
+    ----------
+    manifest : dict
+        Of `read_manifest`.
+
+    Returns
+    -------
+    threshold : float or None
+        None if it always answers.
+    """
+    value: Any = manifest
+    for key in ("about", "abstention", "threshold"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
 def read_manifest(path: PathLike) -> dict[str, Any]:
     """Read the manifest of a model file, and nothing else of it.
 

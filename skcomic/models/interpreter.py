@@ -35,8 +35,7 @@ def run_plan(plan: Plan, rows: np.ndarray) -> np.ndarray:
         If the rows are of another length.
     """
     rows = np.asarray(rows, dtype=np.float32)
-    if rows.ndim != 2 or rows.shape[1] != plan.n_pixels:
-        raise ValueError(f"rows must have the shape (n, {plan.n_pixels}), not {rows.shape}")
+    check_rows(plan, rows)
     probabilities = np.empty((len(rows), len(plan.classes)), dtype=np.float32)
     for start in range(0, len(rows), _BATCH):
         some = rows[start : start + _BATCH]
@@ -47,6 +46,12 @@ def run_plan(plan: Plan, rows: np.ndarray) -> np.ndarray:
             scores = (scores + _run(plan.steps, mirrored, ends=False)) / 2
         probabilities[start : start + _BATCH] = _run(plan.steps, scores, ends=True)
     return probabilities
+
+
+def check_rows(plan: Plan, rows: np.ndarray) -> None:
+    """Refuse rows of another length, or of another number of axes."""
+    if rows.ndim != 2 or rows.shape[1] != plan.n_pixels:
+        raise ValueError(f"rows must have the shape (n, {plan.n_pixels}), not {rows.shape}")
 
 
 def _run(steps: list[Step], values: np.ndarray, *, ends: bool) -> np.ndarray:

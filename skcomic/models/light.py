@@ -7,8 +7,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array
 
 from skcomic.images.vectorizer import ImageVectorizer
-from skcomic.models.interpreter import run_plan
+from skcomic.models.interpreter import check_rows
 from skcomic.models.plan import Plan
+from skcomic.models.runtime import choose_runner
+from skcomic.models.streaming import TAKES_ROWS
 
 
 class LightClassifier(ClassifierMixin, BaseEstimator):
@@ -115,9 +117,33 @@ class LightClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If rows are of another length.
         """
-        images = self.plan.images
-        if images is None:
-            return run_plan(self.plan, check_array(X, dtype=np.float32))
-        others = {key: value for key, value in images.items() if key not in ("height", "width")}
-        vectorizer = ImageVectorizer((images["height"], images["width"]), **others)
-        return run_plan(self.plan, vectorizer.transform(X))
+        if self.plan.images is None:
+            rows = check_array(X, dtype=np.float32)
+        else:
+            rows = make_vectorizer(self.plan).transform(X)
+        check_rows(self.plan, rows)
+        return choose_runner(self.plan, len(rows))(rows)
+
+
+def make_vectorizer(plan: Plan) -> ImageVectorizer:
+    """Return what makes rows of image files as a model does.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of a model that takes image files.
+
+    Returns
+    -------
+    vectorizer : ImageVectorizer
+        It needs no fit.
+
+    Raises
+    ------
+    ValueError
+        If the model takes rows.
+    """
+    if plan.images is None:
+        raise ValueError(TAKES_ROWS)
+    others = {key: value for key, value in plan.images.items() if key not in ("height", "width")}
+    return ImageVectorizer((plan.images["height"], plan.images["width"]), **others)

@@ -44,21 +44,38 @@ def make_plan(model: Any) -> Plan:
         If it is not fitted.
     """
     check_is_fitted(model)
-    while hasattr(model, "best_estimator_"):
-        model = model.best_estimator_
-    images, classifier = None, model
-    if isinstance(model, Pipeline) and isinstance(model[0], ImageVectorizer):
-        images = _describe_images(model[0])
-        classifier = model[1:] if len(model) > 2 else model[-1]
+    vectorizer, classifier = split_images(model)
     steps = list(_steps_of(classifier))
     nets = [part for part in iter_parts(classifier) if is_fitted_classifier(part)]
     return Plan(
-        images=images,
+        images=None if vectorizer is None else _describe_images(vectorizer),
         n_pixels=int(classifier.n_features_in_),
         classes=model.classes_.tolist(),
         is_mirrored=any(net._mirrored_shape is not None for net in nets),
         steps=steps,
     )
+
+
+def split_images(model: Any) -> tuple[ImageVectorizer | None, Any]:
+    """Take a fitted model apart into what makes rows of images, and what classifies rows.
+
+    Parameters
+    ----------
+    model : estimator
+        As for `make_plan`.
+
+    Returns
+    -------
+    vectorizer : ImageVectorizer or None
+        None if it takes rows.
+    classifier : estimator
+        Fitted, from rows to classes.
+    """
+    while hasattr(model, "best_estimator_"):
+        model = model.best_estimator_
+    if isinstance(model, Pipeline) and isinstance(model[0], ImageVectorizer):
+        return model[0], model[1:] if len(model) > 2 else model[-1]
+    return None, model
 
 
 def _describe_images(vectorizer: ImageVectorizer) -> dict[str, Any]:

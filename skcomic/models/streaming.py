@@ -16,8 +16,8 @@ from skcomic.evidence.probabilities import UNSURE
 from skcomic.images.decoding import PathLike, Rendering
 from skcomic.images.listing import walk_images
 from skcomic.images.loading import rasters_to_rows, try_rasters
-from skcomic.models.interpreter import run_plan
 from skcomic.models.plan import Plan
+from skcomic.models.runtime import choose_runner
 
 
 class Prediction(NamedTuple):
@@ -92,6 +92,7 @@ def predict_by_plan(
     size = (images["height"], images["width"])
     rendering = Rendering(images["resample"], images["max_pixels"], images["background"])
     classes = np.array(plan.classes)
+    run: Callable[[np.ndarray], np.ndarray] | None = None
 
     def decode(batch: list[str]) -> tuple[np.ndarray, dict[str, str]]:
         (rasters,), failures = try_rasters(batch, [size], rendering, n_jobs=n_jobs)
@@ -101,7 +102,9 @@ def predict_by_plan(
         return rasters_to_rows(rasters[is_read]), errors
 
     def classify(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        probabilities = run_plan(plan, rows)
+        nonlocal run
+        run = run or choose_runner(plan, len(rows))
+        probabilities = run(rows)
         return classes[probabilities.argmax(axis=1)], probabilities
 
     return stream_predictions(decode, classify, paths, batch_size, threshold)

@@ -4,6 +4,7 @@ import atexit
 import functools
 import gc
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def import_keras() -> Any:
     ImportError
         If Keras is set to another backend than TensorFlow.
     """
-    with _filtered_stderr(), _fast_kernels(), _gc_disabled():
+    with filtered_stderr(), _fast_kernels(), _gc_disabled():
         import keras
 
         if keras.config.backend() != "tensorflow":
@@ -77,7 +78,7 @@ def start_keras() -> Any:
     It is called before the first operation, whose messages about missing GPUs are not printed.
     """
     tensorflow = import_tensorflow()
-    with _filtered_stderr():
+    with filtered_stderr():
         tensorflow.config.list_logical_devices()
     return import_keras()
 
@@ -92,8 +93,14 @@ def has_fast_bfloat16() -> bool:
 
 
 @contextmanager
-def _filtered_stderr() -> Iterator[None]:
-    """Hold file descriptor 2 back, and pass on afterwards what is not about the import."""
+def filtered_stderr(messages: re.Pattern[bytes] = IMPORT_MESSAGES) -> Iterator[None]:
+    """Hold file descriptor 2 back, and pass on afterwards what is none of some messages.
+
+    Parameters
+    ----------
+    messages : pattern, default=IMPORT_MESSAGES
+        Lines that have it are dropped.
+    """
     try:
         real = os.dup(2)
     except OSError:  # it is closed
@@ -111,7 +118,7 @@ def _filtered_stderr() -> Iterator[None]:
             os.dup2(real, 2)
             held.seek(0)
             for line in held:
-                if not IMPORT_MESSAGES.search(line):
+                if not messages.search(line):
                     os.write(real, line)
             os.close(real)
 

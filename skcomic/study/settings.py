@@ -126,8 +126,8 @@ class StudySettings:
         are counted: what has none is not chosen as long as there is another.
     max_predict_ms, max_model_kb, max_ram_kb, max_fit_seconds : float, default=None
         What a contender may cost to be chosen: CPU milliseconds of a prediction, thousands of
-        bytes of the saved model and of the values between its layers, CPU seconds of training.
-        None: anything.
+        bytes of the saved model and of the values between its layers (the C that `export` writes
+        needs less of these), CPU seconds of training. None: anything.
     validation : {"auto", "holdout"} or int, default="auto"
         What contenders are compared on. "holdout": the validation images. An int: so many folds
         of all images but those of the test; pairs stay together, each contender answers for every

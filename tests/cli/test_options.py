@@ -2,6 +2,7 @@
 
 import re
 import time
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -75,11 +76,24 @@ COMMANDS = {
         "--jobs": ["0", "x"],
         **OF_IMAGES,
     },
+    ("export", "MODEL", "--to", "html"): {
+        "--to": ["pdf"],
+        "--out": ["MODEL", "NOWHERE/model.html"],
+        "--input": ["rgb", "blue"],
+        "--precision": ["int8", "int4"],
+        "--calibration": ["IMAGES"],
+        "--check": ["NOWHERE", "FILE"],
+    },
+    ("profile", "MODEL"): {
+        "--images": ["NOWHERE", "FILE"],
+        "--calibration": ["NOWHERE", "FILE"],
+        "--out": ["MODEL", "NOWHERE/profile.csv"],
+    },
     ("card", "MODEL"): {},
     ("cache", "info", "NOWHERE"): {},
     ("cache", "clear", "NOWHERE"): {},
 }
-WITHOUT_VALUE = {"--calibrate", "--force", "--help", "--ignore-split"}
+WITHOUT_VALUE = {"--calibrate", "--force", "--help", "--ignore-split", "--no-check"}
 CASES = [
     (command, option, value)
     for command, options in COMMANDS.items()
@@ -149,7 +163,7 @@ def test_a_wrong_value_is_refused_in_a_sentence_within_a_second(
 
 
 def test_all_options_are_tried() -> None:
-    tried = {" ".join(word for word in command if word.islower()): set(options)
+    tried = {" ".join(takewhile(str.islower, command)): set(options)
              for command, options in COMMANDS.items()}  # fmt: skip
     assert {
         name: {option for parameter in command.params for option in parameter.opts
