@@ -4,9 +4,9 @@
 
 FOLDER has real pairs in faces/ and comics/. Each contender is trained on two thirds of them, in
 float32, and asked about all of them and 240 drawn images. "rows": all formats get the same pixels.
-"files": each gets the image file as its user has it: ONNX the colours, C the luma of the whole
-image, and the page the file itself, of which it gets 60. The model decodes JPEG files in the
-package's own way, at a part of their size. Prints the largest difference of
+"real" and "drawn": each gets the image file as its user has it: ONNX the colours, C the
+luma of the whole image, and the page the file itself, of which it gets 60. The model decodes JPEG
+files in the package's own way, at a part of their size. Prints the largest difference of
 probabilities and the number of other answers, and writes them to ``--out``.
 """
 
@@ -86,7 +86,9 @@ def compare(expected: np.ndarray, computed: np.ndarray) -> tuple[float, int]:
     return float(np.abs(expected - computed).max()), int(others)
 
 
-def measure(name: str, size: int, train: pd.DataFrame, paths: list[str]) -> list[dict]:
+def measure(
+    name: str, size: int, train: pd.DataFrame, paths: list[str], n_real: int
+) -> list[dict]:
     model = make_contenders(size, random_state=0)[name]
     if "classify__precision" in model.get_params():
         model.set_params(classify__precision="float32")
@@ -100,12 +102,16 @@ def measure(name: str, size: int, train: pd.DataFrame, paths: list[str]) -> list
         some = slice(None, None, step if format_ == "html" else 1)
         computed = open_(write(plan, SOURCE))(rows[some])
         found[format_, "rows"] = compare(expected[some], computed)
-    found["onnx", "files"] = compare(expected, of_colours(plan, paths))
-    found["c", "files"] = compare(expected, of_grey_in_c(plan, paths))
-    page = run_html_on_files(plan_to_html(plan, SOURCE), paths[::step])
-    found["html", "files"] = compare(expected[::step], page)
+    of_page = run_html_on_files(plan_to_html(plan, SOURCE), paths[::step])
+    for kind, of_kind in (("real", slice(n_real)), ("drawn", slice(n_real, None))):
+        answers = (of_colours(plan, paths[of_kind]), of_grey_in_c(plan, paths[of_kind]))
+        for format_, computed in zip(("onnx", "c"), answers, strict=True):
+            found[format_, kind] = compare(expected[of_kind], computed)
+    is_real = np.arange(0, len(paths), step) < n_real
+    for kind, these in (("real", is_real), ("drawn", ~is_real)):
+        found["html", kind] = compare(expected[::step][these], of_page[these])
     return [
-        {"contender": name, "size": size, "format": format_, "from": given,
+        {"contender": name, "size": size, "format": format_, "of": given,
          "difference": difference, "others": others}
         for (format_, given), (difference, others) in found.items()
     ]  # fmt: skip
@@ -126,12 +132,12 @@ def main() -> None:
         results = []
         for size in map(int, args.sizes.split(",")):
             for name in args.contenders.split(",") if args.contenders else make_contenders(size):
-                results += measure(name, size, train, paths)
+                results += measure(name, size, train, paths, len(real))
                 print(size, name, flush=True)
     table = pd.DataFrame(results)
     table.to_csv(args.out, index=False)
-    grouped = table.groupby(["format", "from"], sort=False)
-    worst = table.loc[grouped.difference.idxmax()].set_index(["format", "from"])
+    grouped = table.groupby(["format", "of"], sort=False)
+    worst = table.loc[grouped.difference.idxmax()].set_index(["format", "of"])
     worst["all_others"] = grouped.others.sum()
     print(
         f"{len(paths)} images, {table.contender.nunique()} contenders, the worst of each format:"
