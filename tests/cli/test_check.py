@@ -84,6 +84,7 @@ def test_check_of_many_problems_prints_a_summary(
     assert out.read_text().count(",empty,") == 30
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_study_of_a_table(faces_dir: Path, tmp_path: Path, capfd) -> None:
     """Its pairs and its split are in columns; a copy of a training image is in the test."""
     rows = ["file,kind,person,split"]
@@ -111,6 +112,7 @@ def test_a_study_of_a_table(faces_dir: Path, tmp_path: Path, capfd) -> None:
     assert "duplicate: 1" in capfd.readouterr().out
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_what_is_skipped_is_reported(faces_dir: Path, tmp_path: Path, capfd) -> None:
     root = Path(shutil.copytree(faces_dir, tmp_path / "images"))
     for label in ("faces", "comics"):

@@ -42,14 +42,17 @@ class FatalClassifier(NameClassifier):
 
 
 class SlowTransformer(TransformerMixin, BaseEstimator):
-    """Takes 0.2 CPU seconds to be fitted, and waits for as long each time that it transforms."""
+    """Takes so many CPU seconds to be fitted, and waits for as long each time it transforms."""
+
+    def __init__(self, seconds: float = 0.2) -> None:
+        self.seconds = seconds
 
     def fit(self, X, y=None):
         start = time.thread_time()
-        while time.thread_time() < start + 0.2:
+        while time.thread_time() < start + self.seconds:
             pass
         return self
 
     def transform(self, X):
-        time.sleep(0.2)
+        time.sleep(self.seconds)
         return X

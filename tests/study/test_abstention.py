@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from skcomic import Study, load, make_contenders, predict_files, run_study
 from skcomic.cli import app
-from skcomic.cli.models import _threshold
+from skcomic.models.archive import read_threshold
 from skcomic.models.card import render_card
 from skcomic.study.abstention import measure_abstention
 from skcomic.study.evaluation import Answers
@@ -96,5 +96,5 @@ def test_without_probabilities_there_is_none(faces: pd.DataFrame) -> None:
     "about", [None, [], "text", {"abstention": "text"}, {"abstention": {"threshold": "text"}}]
 )
 def test_a_description_that_has_no_threshold_is_no_error(about: object) -> None:
-    assert _threshold({"about": about}) is None
-    assert _threshold({"about": {"abstention": {"threshold": 0.75}}}) == 0.75
+    assert read_threshold({"about": about}) is None
+    assert read_threshold({"about": {"abstention": {"threshold": 0.75}}}) == 0.75

@@ -8,12 +8,18 @@ import pytest
 from PIL import Image
 
 import skcomic.study.baselines
-from skcomic import StudyProgress, load_catalogue, run_study
+from skcomic import StudyProgress, load_catalogue, make_contenders, run_study
 from skcomic.study.baselines import train_and_score
 from skcomic.study.page import write_study
 
-QUICK = {"sizes": (12,), "n_candidates": 2, "epochs": 1, "final_epochs": 1, "n_jobs": 1}
-QUICK["contenders"] = "report"
+QUICK = {"sizes": (12,), "final_epochs": 1, "validation": "holdout", "n_jobs": 1}
+
+
+def few_contenders(*names: str) -> dict:
+    made = make_contenders(12, random_state=0)
+    for name in ("8_max_1", "8_average_1"):
+        made[name].set_params(classify__epochs=1)
+    return {name: made[name] for name in names}
 
 
 def test_a_study_of_blank_images_says_that_it_means_nothing(tmp_path: Path) -> None:
@@ -26,6 +32,7 @@ def test_a_study_of_blank_images_says_that_it_means_nothing(tmp_path: Path) -> N
     seen = []
     study = run_study(
         load_catalogue(tmp_path / "images"),
+        contenders=few_contenders("8_max_1"),
         **QUICK,
         on_progress=lambda progress: seen.append((progress.stage, progress.study.caveats)),
     )
@@ -61,18 +68,20 @@ def test_white_drawings_on_a_clear_ground_need_another_background(tmp_path: Path
         flat.append(progress.study.contrast["images"])
         raise ZeroDivisionError  # before any training
 
+    # Those of the user's own have a background of their own.
+    settings = QUICK | {"contenders": "report", "n_candidates": 2, "epochs": 5}
+    settings |= {"final_epochs": 20, "final_batch_size": 4}
     with pytest.raises(ZeroDivisionError):
-        run_study(catalogue, **QUICK, on_progress=stop)
+        run_study(catalogue, **settings, on_progress=stop)
     assert flat == [24]
-    settings = QUICK | {"epochs": 5, "final_epochs": 20, "background": "auto"}
-    study = run_study(catalogue, **settings, final_batch_size=4)
+    study = run_study(catalogue, **settings, background="auto")
     assert study.contrast == {"images": 0, "classes": []}
     assert study.pipeline["vectorize"].background == "auto"
     assert study.test["f_score"] > 0.8
 
 
 def test_nets_that_learned_nothing_are_called_so(faces: pd.DataFrame) -> None:
-    study = run_study(faces, **QUICK)
+    study = run_study(faces, contenders=few_contenders("pixels", "hog"), **QUICK)
     zeros = study.candidates.assign(validation_f_score=[0.0, np.nan])
     study.candidates = zeros
     study.test = study.test | {"f_score": 0.4}
@@ -110,15 +119,21 @@ def test_baselines_have_an_end(stripes, monkeypatch: pytest.MonkeyPatch) -> None
     assert dummy["of"].classes_.tolist() == ["across", "down"]  # has no steps to stop between
 
 
-@pytest.mark.parametrize("labels", [(np.int64(3), np.int64(5)), (True, False)])
+@pytest.mark.parametrize(
+    ("labels", "contender"),
+    [((np.int64(3), np.int64(5)), "8_max_1"), ((True, False), "pixels")],
+)
 def test_numbers_are_plain_whatever_the_labels(
-    faces: pd.DataFrame, tmp_path: Path, labels: tuple
+    faces: pd.DataFrame, tmp_path: Path, labels: tuple, contender: str
 ) -> None:
     first, second = labels
     renamed = faces.assign(
         label=np.where(faces.label == "faces", np.array(first), np.array(second))
     )
-    study = run_study(renamed, **QUICK, positive=first, random_state=np.int64(1))
+    study = run_study(
+        renamed, contenders=few_contenders(contender), **QUICK,
+        positive=first, random_state=np.int64(1),
+    )  # fmt: skip
     (tmp_path / "figures").mkdir()
     assert write_study(study, tmp_path) == []
     numbers = study.to_dict()

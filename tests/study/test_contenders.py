@@ -53,6 +53,11 @@ def own_pipeline(classifier) -> Pipeline:
     return make_pipeline(ImageVectorizer(), StandardScaler(), classifier)
 
 
+def few_contenders(*names: str) -> dict[str, Pipeline]:
+    made = make_contenders(16, families=["classic"], random_state=0)
+    return {name: made[name] for name in names}
+
+
 # All that skcomic offers
 
 
@@ -117,7 +122,8 @@ def test_what_is_written_of_any_contender(
 def test_seed_decides_the_contenders_of_the_report_in_both_sets(
     study: Study, faces: pd.DataFrame
 ) -> None:
-    report = run_study(faces, **QUICK, precision="float32", contenders="report").candidates
+    settings = QUICK | {"sizes": (16,), "precision": "float32", "contenders": "report"}
+    report = run_study(faces, **settings).candidates
     of_all = study.candidates[study.candidates.first_units.notna()]
     scores = ["net", "train_f_score", "validation_f_score", "multiply_adds"]
     assert report[scores].to_numpy().tolist() == of_all[scores].to_numpy().tolist()
@@ -173,7 +179,8 @@ def test_contenders_without_a_net_need_no_tensorflow(faces_dir: Path, tmp_path: 
 import sys
 from skcomic import load, load_catalogue, make_contenders, run_study, save
 contenders = make_contenders(16, families=["classic"], random_state=0)
-study = run_study(load_catalogue({str(faces_dir)!r}), contenders=contenders, sizes=(16,), n_jobs=1)
+images = load_catalogue({str(faces_dir)!r})
+study = run_study(images, contenders=contenders, sizes=(16,), validation=2, n_jobs=1)
 save(study.pipeline, {str(tmp_path / "model.skcomic")!r}, about=study.to_dict())
 load({str(tmp_path / "model.skcomic")!r})
 print(len(study.candidates), sorted({{"tensorflow", "keras"}} & set(sys.modules)))
@@ -237,12 +244,12 @@ def test_evaluations_are_kept_until_an_image_changes(faces_dir: Path, tmp_path: 
 
 
 def test_costs_are_of_the_whole_fit_and_of_no_waiting(faces: pd.DataFrame) -> None:
-    contender = make_pipeline(ImageVectorizer(12), SlowTransformer(), LogisticRegression())
+    contender = make_pipeline(ImageVectorizer(12), SlowTransformer(0.05), LogisticRegression())
     measured, _ = evaluate(TimedFit(contender), faces[::2], faces[1::2], "comics")
-    assert measured["cpu_seconds"] >= 0.2  # of the transformer
-    assert measured["wall_seconds"] >= 0.2  # of waiting, at least
-    assert measured["predict_ms"] < 100
-    assert measured["batch_ms"] * 24 < 100
+    assert measured["cpu_seconds"] >= 0.05  # of the transformer
+    assert measured["wall_seconds"] >= 0.1  # and of waiting
+    assert measured["predict_ms"] < 25
+    assert measured["batch_ms"] * 24 < 25
     assert np.isnan(measured["multiply_adds"])
     assert contender.predict(faces.path).shape == (48,)
 
@@ -261,8 +268,8 @@ def test_contenders_in_threads_are_not_timed_with_each_other(faces: pd.DataFrame
     with parallel_config(backend="threading"):
         twice = [("one", slow), ("other", slow)]
         run = Run(2, None, None, None)
-        table = compare(twice, faces[::2], faces[1::2], "comics", run).table
-    assert table.cpu_seconds.between(0.2, 0.35).all()
+        both = compare(twice, faces[::2], faces[1::2], "comics", run, measure_use=False)
+    assert both.table.cpu_seconds.between(0.2, 0.35).all()
 
 
 def test_predictions_are_timed_after_the_first() -> None:
@@ -335,15 +342,15 @@ def test_the_reasons_of_exclusions() -> None:
 
 
 def test_excluded_contenders_are_not_chosen_but_reported(
-    own: Study, faces: pd.DataFrame, tmp_path: Path
+    faces: pd.DataFrame, tmp_path: Path
 ) -> None:
     contenders = {"names": NameClassifier(), "margin": own_pipeline(LinearSVC(random_state=0))}
-    contenders |= make_contenders(16, families=["classic"], random_state=0)
+    contenders |= few_contenders("hog")
     study = run_study(faces, contenders=contenders, max_model_kb=10_000, **QUICK)
     excluded = study.candidates.set_index("net").excluded
     reason = "its model_bytes is not known, at most 10000 is allowed (max_model_kb)"
     assert excluded.dropna().to_dict() == {"names": reason, "margin": reason}
-    assert study.chosen_net in make_contenders(16, families=["classic"])
+    assert study.chosen_net == "hog"
     (tmp_path / "figures").mkdir()
     write_study(study, tmp_path)
     assert (tmp_path / "report.html").read_text().count(reason) == 2
@@ -384,7 +391,7 @@ def test_a_search_by_halving_trains_the_better_ones_on_more_images(
 ) -> None:
     monkeypatch.setattr("skcomic.study.stages._MIN_ROUND_IMAGES", 1)
     log = tmp_path / "log"
-    contenders = make_contenders(16, families=["classic"], random_state=0)
+    contenders = few_contenders("pixels", "pixels_mirrored", "hog", "hog_mirrored")
     contenders |= {"names": NameClassifier(str(log))}
     study = run_study(faces, contenders=contenders, search="halving", **QUICK)
     frame = study.candidates
@@ -393,7 +400,8 @@ def test_a_search_by_halving_trains_the_better_ones_on_more_images(
     assert n_images[-1] == study.split["search"]
     assert len(n_images) == 3
     rounds = [frame[frame["images"] == n] for n in n_images]
-    assert len(rounds[0]) == 7
+    assert len(rounds[0]) == 5
+    assert len(rounds[-1]) < 5
     for before, after in pairwise(rounds):
         dropped = before.set_index("net").excluded.dropna()
         assert set(after.net) == set(before.net) - set(dropped.index)
@@ -409,7 +417,7 @@ def test_a_search_by_halving_trains_the_better_ones_on_more_images(
 
 
 def test_few_images_are_not_divided_among_rounds(faces: pd.DataFrame) -> None:
-    contenders = make_contenders(16, families=["classic"], random_state=0)
+    contenders = few_contenders("pixels", "hog")
     study = run_study(faces, contenders=contenders, search="halving", **QUICK)
     assert set(study.candidates["images"]) == {study.split["search"]}
     assert len(study.candidates) == len(contenders)

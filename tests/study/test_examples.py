@@ -21,7 +21,7 @@ HOSTILE = '"><img src=x onerror=alert(1)>.png'
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Faces of which some are among the comics, with a name that a page must not run."""
     folder = tmp_path_factory.mktemp("images")
-    make_comic_faces(60, size=48, out_dir=folder, random_state=0)
+    make_comic_faces(45, size=48, out_dir=folder, random_state=0)
     for number, face in enumerate(sorted((folder / "faces").iterdir())[:3]):
         face.rename(folder / "comics" / f"{number}{HOSTILE}")
     return folder
@@ -30,7 +30,9 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def study(images: Path) -> Study:
     contenders = {"patches": make_contenders(32, random_state=0)["patches"]}
-    return run_study(load_catalogue(images), contenders=contenders, sizes=(32,), n_jobs=1)
+    return run_study(
+        load_catalogue(images), contenders=contenders, sizes=(32,), validation=3, n_jobs=1
+    )
 
 
 def test_labels_that_are_wrong_are_among_the_first(study: Study) -> None:

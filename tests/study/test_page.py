@@ -2,6 +2,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,12 +45,22 @@ def stages(faces: pd.DataFrame) -> dict[str, Study]:
     return seen
 
 
+@pytest.fixture(scope="module")
+def written(stages: dict[str, Study], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the whole study, which no test may change."""
+    folder = tmp_path_factory.mktemp("written")
+    prepare_folder(folder, SETTINGS)
+    assert write_study(stages["baselines"], folder) == []
+    return folder
+
+
 def test_parts_are_written_as_their_stage_ends(stages: dict[str, Study], tmp_path: Path) -> None:
     prepare_folder(tmp_path, SETTINGS)
     written = []
     pages = []
+    drawn: dict = {}
     for stage in ("split", "search", "sizes", "test", "baselines"):
-        assert write_study(stages[stage], tmp_path) == []
+        assert write_study(stages[stage], tmp_path, drawn=drawn) == []
         written.append(set(finished_parts(tmp_path)))
         pages.append((tmp_path / "report.html").read_text())
     assert written[0] == {"report.html"}
@@ -67,21 +78,18 @@ def test_parts_are_written_as_their_stage_ends(stages: dict[str, Study], tmp_pat
 
 
 def test_files_hold_the_numbers(
-    stages: dict[str, Study], faces: pd.DataFrame, tmp_path: Path
+    stages: dict[str, Study], faces: pd.DataFrame, written: Path
 ) -> None:
     study = stages["baselines"]
-    prepare_folder(tmp_path, SETTINGS)
-    write_study(study, tmp_path)
-
-    numbers = json.loads((tmp_path / "study.json").read_text())
+    numbers = json.loads((written / "study.json").read_text())
     assert numbers == json.loads(json.dumps(study.to_dict()))
     for name, frame in (("candidates", study.candidates), ("sizes", study.sizes)):
-        read = pd.read_csv(tmp_path / f"{name}.csv")
+        read = pd.read_csv(written / f"{name}.csv")
         pd.testing.assert_frame_equal(read, frame.astype({"excluded": float}))
     for figure in ("search", "sizes"):
-        with Image.open(tmp_path / "figures" / f"{figure}.png") as image:
+        with Image.open(written / "figures" / f"{figure}.png") as image:
             assert image.width > 800
-    page = (tmp_path / "report.html").read_text()
+    page = (written / "report.html").read_text()
     for text in (
         study.test["net"],
         "LogisticRegression",
@@ -93,15 +101,15 @@ def test_files_hold_the_numbers(
     assert '<td class="text">JPEG</td><td>48</td><td>48 x 48</td>' in page
     assert f"<pre><code>{escape(describe_call(study))}</code></pre>" in page
     assert f"{study.test['f_score']:.4f}" in page
-    card = (tmp_path / "card.md").read_text()
+    card = (written / "card.md").read_text()
     assert f"| {study.test['net']} | {study.test['precision']:.4f} |" in card
     assert "48 images of 2 classes, 24 pairs" in card
     right = sum(study.test["confusion"][i][i] for i in range(2))
     assert f" | {right / 16:.4f} | " in card
-    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    predictions = pd.read_csv(written / "predictions.csv")
     pd.testing.assert_frame_equal(predictions, study.predictions, check_dtype=False)
     assert (predictions.predicted == predictions.label).sum() == right
-    probabilities = load(tmp_path / "model.skcomic").predict_proba(faces.path)
+    probabilities = load(written / "model.skcomic").predict_proba(faces.path)
     assert np.array_equal(probabilities, study.pipeline.predict_proba(faces.path))
 
 
@@ -159,10 +167,9 @@ def test_the_call_that_is_shown_repeats_the_study(
 
 
 def test_another_study_is_overwritten_only_by_force(
-    stages: dict[str, Study], tmp_path: Path
+    stages: dict[str, Study], written: Path, tmp_path: Path
 ) -> None:
-    prepare_folder(tmp_path, SETTINGS)
-    write_study(stages["baselines"], tmp_path)
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
     (tmp_path / "drawn").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
 
@@ -175,8 +182,9 @@ def test_another_study_is_overwritten_only_by_force(
     assert working != tmp_path
     assert read_settings(tmp_path) == {"drawn_pairs": 9}
     reset_folder(working, {"drawn_pairs": 9}, reset=True)
+    drawn: dict = {}
     for stage in ("split", "search", "sizes", "test"):
-        write_study(stages[stage], working)
+        write_study(stages[stage], working, drawn=drawn)
         finish_study(tmp_path)
         assert before.items() <= contents(tmp_path).items()
 
@@ -185,7 +193,7 @@ def test_another_study_is_overwritten_only_by_force(
     assert prepare_folder(tmp_path, {"drawn_pairs": 9}, resume=True) == working
 
     quarantined = dataclasses.replace(stages["baselines"], chosen_net="another")
-    write_study(quarantined, working)
+    write_study(quarantined, working, drawn=drawn)
     (working / "checkpoints").mkdir()
     finish_study(tmp_path)
     assert json.loads((tmp_path / "study.json").read_text())["chosen_net"] == "another"
@@ -205,18 +213,27 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("n_calls", range(11))
-def test_a_replacement_that_is_killed_is_completed(
-    stages: dict[str, Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_calls: int
-) -> None:
-    """At any point there is one whole study: the former one, or the new one after another call."""
-    prepare_folder(tmp_path, SETTINGS)
-    write_study(
-        dataclasses.replace(stages["baselines"], quarantine=stages["sizes"].sizes), tmp_path
-    )
-    working = prepare_folder(tmp_path, {"drawn_pairs": 9}, force=True)
+@pytest.fixture(scope="module")
+def replaced(
+    stages: dict[str, Study], written: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A study, with quarantine, and in its folder the finished one that is to replace it."""
+    folder = Path(shutil.copytree(written, tmp_path_factory.mktemp("replaced") / "out"))
+    quarantined = dataclasses.replace(stages["split"], quarantine=stages["sizes"].sizes)
+    write_study(quarantined, folder)
+    assert (folder / "quarantine.csv").exists()
+    working = prepare_folder(folder, {"drawn_pairs": 9}, force=True)
     (working / "drawn").mkdir()
     write_study(dataclasses.replace(stages["baselines"], chosen_net="another"), working)
+    return folder
+
+
+@pytest.mark.parametrize("n_calls", range(11))
+def test_a_replacement_that_is_killed_is_completed(
+    replaced: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_calls: int
+) -> None:
+    """At any point there is one whole study: the former one, or the new one after another call."""
+    shutil.copytree(replaced, tmp_path, dirs_exist_ok=True)
     n_left = iter(range(n_calls))
 
     def replace_or_die(self, target):

@@ -17,6 +17,7 @@ from outcomes import without_times
 from PIL import Image
 
 import skcomic.nets.fitting
+import skcomic.study.page
 import skcomic.study.run
 from skcomic import run_study
 from skcomic.cli import app
@@ -26,9 +27,9 @@ from skcomic.study.page import write_study
 
 DRIVER = [sys.executable, str(Path(__file__).with_name("killed_study.py"))]
 SMALL = [
-    "--contenders", "report", "--sizes", "12", "--candidates", "2", "--epochs", "8",
+    "--contenders", "report", "--sizes", "12", "--candidates", "2", "--epochs", "4",
     "--batch-size", "4",
-    "--final-epochs", "10", "--final-batch-size", "4", "--cost", "multiply_adds",
+    "--final-epochs", "5", "--final-batch-size", "4", "--cost", "multiply_adds",
     "--precision", "float32",
 ]  # fmt: skip
 QUICK = ["--sizes", "12,10", "--candidates", "2", "--epochs", "1", "--final-epochs", "1"]
@@ -146,7 +147,13 @@ def n_trained_by(*arguments: object) -> int:
 
 
 @pytest.fixture
-def stopped(faces_dir: Path, tmp_path: Path, monkeypatch, capfd) -> Path:
+def without_figures(monkeypatch) -> None:
+    """Write empty figures: to draw them takes longer than these studies."""
+    monkeypatch.setattr(skcomic.study.page, "_encode", lambda *_: b"")
+
+
+@pytest.fixture
+def stopped(faces_dir: Path, tmp_path: Path, without_figures, monkeypatch, capfd) -> Path:
     """The folder of a study that was stopped before its last fit; its images are next to it."""
     shutil.copytree(faces_dir, tmp_path / "faces")
 

@@ -20,6 +20,7 @@ from skcomic import (
     StudyProgress,
     StudySettings,
     load_catalogue,
+    make_contenders,
     run_study,
 )
 from skcomic.evidence.evaluation import choose_positive
@@ -39,6 +40,8 @@ SMALL = {
     "final_batch_size": 8,
     "cost": "multiply_adds",
 }
+ONE_NET = {"8_max_1": make_contenders(12, random_state=0)["8_max_1"]}
+ONE_NET["8_max_1"].set_params(classify__epochs=1)
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +139,7 @@ def test_savings_are_of_cost_and_f_score(chosen, to_size, cost_share, f_score_sh
 
 def test_a_study_by_halving(faces: pd.DataFrame) -> None:
     settings = SMALL | {"n_candidates": 4, "epochs": 3, "search": "halving"}
+    settings |= {"sizes": (12,), "final_epochs": 1}
     study = run_study(faces, **settings, precision="float32", n_jobs=1)
     assert study.candidates.epochs.tolist() == [1, 1, 1, 1, 3, 3]
     in_full = study.candidates[study.candidates.epochs == 3]
@@ -214,7 +218,8 @@ def test_three_classes_are_scored_by_macro_average(
 
     monkeypatch.setattr(skcomic.study.run, "fit_and_test", keep)
     thirds = faces.assign(label=np.where(faces.pair < "pair_0012", faces.label, "others"))
-    study = run_study(thirds, **SMALL, n_jobs=1)
+    settings = SMALL | {"sizes": (12,), "contenders": ONE_NET, "validation": "holdout"}
+    study = run_study(thirds, **settings, n_jobs=1)
     assert study.settings.positive is None
     assert study.pipeline["classify"].classes_.tolist() == ["comics", "faces", "others"]
     (images,) = tested
@@ -346,8 +351,8 @@ def test_a_study_without_its_bad_images_is_the_one_of_the_others(
     faces_dir: Path, tmp_path: Path
 ) -> None:
     catalogue = faces_with_two_bad(faces_dir, tmp_path / "images")
-    settings = SMALL | {"sizes": (12,), "epochs": 1, "final_epochs": 1, "n_jobs": 1}
-    settings["precision"] = "float32"
+    settings = SMALL | {"sizes": (12,), "contenders": ONE_NET, "validation": "holdout"}
+    settings |= {"final_epochs": 1, "n_jobs": 1, "precision": "float32"}
     dirty = run_study(catalogue, **settings, on_bad="quarantine")
     for row in dirty.quarantine.to_dict(orient="records"):
         Path(row["path"]).unlink()

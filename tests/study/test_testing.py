@@ -63,7 +63,7 @@ def test_the_reports_own_choice_is_tested_beside_another(faces: pd.DataFrame) ->
 def test_a_choice_of_the_reports_nets_is_tested_alone(faces: pd.DataFrame) -> None:
     contenders = few_contenders("8_max_1")
     contenders["8_max_1"].set_params(classify__epochs=1)
-    study = run_study(faces, contenders=contenders, **QUICK)
+    study = run_study(faces, contenders=contenders, **QUICK | {"sizes": (12,)})
     assert [row["net"] for row in study.baselines] == ["DummyClassifier", "LogisticRegression"]
 
 
@@ -122,8 +122,9 @@ def test_calibrating_changes_probabilities_and_no_answer(
 ) -> None:
     contenders = few_contenders("small_3_2_1")
     contenders["small_3_2_1"].set_params(classify__epochs=2)
-    plain = run_study(faces, contenders=contenders, abstain=0.8, **QUICK)
-    study = run_study(faces, contenders=contenders, abstain=0.8, calibrate=True, **QUICK)
+    settings = QUICK | {"sizes": (16,), "contenders": contenders, "abstain": 0.8}
+    plain = run_study(faces, **settings)
+    study = run_study(faces, **settings, calibrate=True)
     columns = ["probability_comics", "probability_faces"]
     temperature = study.calibration["temperature"]
     assert temperature != pytest.approx(1, abs=0.01)
