@@ -89,14 +89,18 @@ def swapped(open_: Callable[[bytes], Predict]) -> Callable[[bytes], Predict]:
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_swapped_classes_are_not_written(
-    precision: str, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    precision: str,
+    model: Any,
+    faces: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A wrong format: every answer is of the other class."""
     broken = FORMATS["c"]._replace(open=swapped(FORMATS["c"].open))
     monkeypatch.setitem(FORMATS, "c", broken)
     (tmp_path / "model.c").write_text("mine")
-    with pytest.raises(ValueError, match="answers otherwise, and is not written: 100 images"):
-        export(model, tmp_path / "model.c", "c", precision=precision)
+    with pytest.raises(ValueError, match="answers otherwise, and is not written: 48 images"):
+        export(model, tmp_path / "model.c", "c", precision=precision, check=faces)
     assert (tmp_path / "model.c").read_text() == "mine"
     export(model, tmp_path / "model.c", "c", precision=precision, check=None)
     assert (tmp_path / "model.c").read_text() != "mine"
@@ -122,6 +126,7 @@ def test_models_of_rows_and_light_ones(model: Any, file: Path, tmp_path: Path) -
     assert str(exported.parity).startswith("100 images: the largest difference of probabilities")
     light = export(load(file, runtime="light"), tmp_path / "light.c", "c")
     assert light.parity is not None
+    assert light.parity.n_images == 100  # drawn
     with pytest.raises(ValueError, match="a model that takes rows cannot be written as a page"):
         export(model[-1], tmp_path / "model.html", "html")
 
@@ -130,7 +135,7 @@ def test_a_net_of_bfloat16_may_differ_more(faces: pd.DataFrame, tmp_path: Path) 
     model = make_contenders(16, random_state=0)["small_3_2_1"]
     model.set_params(classify__epochs=3, classify__precision="mixed_bfloat16")
     model.fit(faces.path, faces.label)
-    parity = export(model, tmp_path / "model.c", "c").parity
+    parity = export(model, tmp_path / "model.c", "c", check=faces).parity
     assert parity is not None
     assert 1e-5 < parity.max_difference < 0.05
 
@@ -164,11 +169,11 @@ def test_what_is_not_ours_is_refused_by_name(faces: pd.DataFrame, tmp_path: Path
 
 
 def test_a_missing_program_is_named(
-    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Any, faces: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     for format_ in ("c", "html"):
         with pytest.raises(FileNotFoundError, match=r"install .* or pass check=None \(--no-check"):
-            export(model, tmp_path / "model", format_)
+            export(model, tmp_path / "model", format_, check=faces)
     assert not list(tmp_path.iterdir())
     assert export(model, tmp_path / "model", "html", check=None).parity is None

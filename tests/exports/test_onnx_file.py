@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from untrained import ready_classifier
 
 from skcomic import make_contenders
 from skcomic.exports.onnx_file import open_onnx, plan_to_onnx
@@ -92,17 +93,7 @@ def rows(colours: np.ndarray) -> np.ndarray:
 def test_the_file_of_every_contender_gives_the_probabilities_of_its_plan(
     name: str, faces: pd.DataFrame, rows: np.ndarray, colours: np.ndarray
 ) -> None:
-    classifier = make_contenders(16, random_state=0)[name][-1]
-    if hasattr(classifier, "epochs"):
-        # Not trained, which takes a second, but with offsets and variances as different as then.
-        classifier.initialize(rows, faces.label)
-        random = np.random.default_rng(0)
-        weights = classifier.model_.get_weights()
-        others = [one + random.random(one.shape) / 8 if one.ndim == 1 else one for one in weights]
-        classifier.model_.set_weights(others)
-    else:
-        classifier.fit(rows, faces.label)
-    plan = make_plan(classifier)._replace(images=images_of(16, 16))
+    plan = make_plan(ready_classifier(name, rows, faces.label))._replace(images=images_of(16, 16))
     assert plan.is_mirrored == (name.startswith("small") and name.endswith("mirrored"))
     check_parity(plan, rows)
     assert run_plan(plan, rows)[:, 0].std() > 1e-3  # images are told apart

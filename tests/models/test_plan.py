@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from untrained import ready_classifier
 
 from skcomic import (
     ConvNetClassifier,
@@ -44,10 +45,7 @@ def rows(faces: pd.DataFrame) -> np.ndarray:
 def test_the_plan_of_every_contender_gives_its_probabilities(
     name: str, faces: pd.DataFrame, rows: np.ndarray
 ) -> None:
-    model = make_contenders(16, random_state=0)[name]
-    if "epochs" in model[-1].get_params():
-        model.set_params(classify__epochs=2)
-    check_parity(model[-1].fit(rows, faces.label), rows)
+    check_parity(ready_classifier(name, rows, faces.label), rows)
 
 
 def test_a_plan_has_what_makes_rows_of_images(faces: pd.DataFrame) -> None:
@@ -100,7 +98,7 @@ def test_corrected_probabilities_are_those_of_the_plan(
     faces: pd.DataFrame, rows: np.ndarray
 ) -> None:
     for name in ("patches", "small_3_2_1_mirrored"):
-        fitted = make_contenders(16, random_state=0)[name][-1].fit(rows, faces.label)
+        fitted = ready_classifier(name, rows, faces.label)
         check_parity(TemperatureScaledClassifier.of_fitted(fitted, 2.5), rows)
 
 

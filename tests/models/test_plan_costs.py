@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from untrained import ready_classifier
 
-from skcomic import count_multiply_adds, make_contenders
+from skcomic import count_multiply_adds
 from skcomic.models import interpreter
 from skcomic.models.plan import Plan, Step
 from skcomic.models.plan_costs import iter_shapes, plan_costs
@@ -13,12 +14,8 @@ from skcomic.models.planning import make_plan
 @pytest.fixture(scope="module")
 def plans(stripes) -> dict[str, Plan]:
     rows, labels = stripes
-    contenders = make_contenders(8, random_state=0)
     names = ("8_max_1", "hog", "patches", "pixels", "small_3_2_1_mirrored")
-    nets = {"classify__epochs": 1}
-    for name in ("8_max_1", "small_3_2_1_mirrored"):
-        contenders[name].set_params(**nets)
-    return {name: make_plan(contenders[name][-1].fit(rows, labels)) for name in names}
+    return {name: make_plan(ready_classifier(name, rows, labels, size=8)) for name in names}
 
 
 def test_shapes_are_those_that_the_interpreter_computes(plans, stripes, monkeypatch) -> None:
@@ -61,6 +58,5 @@ def test_a_net_is_counted_by_hand() -> None:
 
 
 def test_multiply_adds_are_those_of_the_network(stripes) -> None:
-    net = make_contenders(8, random_state=0)["small_3_2_1"][-1].set_params(epochs=1)
-    net.fit(*stripes)
+    net = ready_classifier("small_3_2_1", *stripes, size=8)
     assert plan_costs(make_plan(net)).multiply_adds == count_multiply_adds(net.model_)

@@ -7,7 +7,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 
 class KillWhereNumberIsTwo(ClassifierMixin, BaseEstimator):
-    """An estimator without a network that kills its process where its number is 2."""
+    """An estimator without a network that kills its process where its number is 2.
+
+    Of rows with a single 1, as those of a unit matrix, it tells the even from the odd where its
+    number is 3.
+    """
 
     def __init__(self, number: int = 1) -> None:
         self.number = number
@@ -19,4 +23,4 @@ class KillWhereNumberIsTwo(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        return [0] * len(X)
+        return X.argmax(axis=1) % 2 * (self.number == 3)

@@ -172,15 +172,15 @@ def test_fits_that_share_a_compiled_network_do_not_touch_each_other(
 def test_fits_of_one_kind_share_a_network_and_few_are_kept(stripes, monkeypatch) -> None:
     rows, labels = stripes
     sharing._networks.clear()
-    monkeypatch.setattr(sharing, "_MAX_NETWORKS", 4)
-    for seed in range(3):
+    monkeypatch.setattr(sharing, "_MAX_NETWORKS", 2)
+    for seed in range(2):
         tiny(random_state=seed, epochs=1).fit(rows, labels)
         tiny(random_state=seed, epochs=1).fit(rows[seed:], labels[seed:])
     (network,) = sharing._networks.values()
     assert network is not tiny(epochs=1).fit(rows, labels).model_
-    for filters in range(1, 6):
+    for filters in range(1, 4):
         tiny(filters=filters, epochs=1).fit(rows, labels)
-    assert len(sharing._networks) == 4
+    assert len(sharing._networks) == 2
 
 
 @pytest.mark.parametrize(

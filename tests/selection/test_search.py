@@ -12,10 +12,12 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GroupShuffleSplit,
+    PredefinedSplit,
     RandomizedSearchCV,
     StratifiedGroupKFold,
     cross_validate,
 )
+from sklearn.tree import DecisionTreeClassifier
 
 from skcomic import (
     ARCHITECTURES,
@@ -126,7 +128,7 @@ def test_a_classifier_among_the_candidates_keeps_its_own_parameters(
     pipeline = small_pipeline(classify__random_state=None)
     search = BalancedRandomizedSearchCV(
         pipeline, {"classify": [own]}, n_iter=1, balance_on=None, n_jobs=2,
-        cv=GroupShuffleSplit(2, random_state=0), max_seconds_per_fit=100, error_score="raise",
+        cv=GroupShuffleSplit(1, random_state=0), max_seconds_per_fit=100, error_score="raise",
     )  # fmt: skip
     search.fit(faces.path, faces.label, groups=faces.pair)
     found = search.best_estimator_["classify"]
@@ -247,6 +249,18 @@ def test_multiply_adds_are_per_image_and_epoch(searched: BalancedRandomizedSearc
     assert (results["mean_test_multiply_adds"] % (3 * 38) == 0).all()  # 19 of 24 pairs to train
 
 
+def test_nothing_of_the_run_is_left_in_the_search(searched: BalancedRandomizedSearchCV) -> None:
+    # With workers each fit is kept for the case that one of them dies.
+    for estimator in (searched.best_estimator_, searched.estimator):
+        assert estimator["classify"].checkpoint_dir is None
+    results = searched.cv_results_
+    for params in (searched.best_params_, *results["params"]):
+        assert params.keys() == ARCHITECTURES.keys()
+    assert {name for name in results if name.startswith("param_")} == {
+        f"param_{name}" for name in ARCHITECTURES
+    }
+
+
 def test_plain_randomized_search_works_as_well(faces: pd.DataFrame) -> None:
     search = RandomizedSearchCV(
         small_pipeline(classify__epochs=1),
@@ -313,7 +327,8 @@ def test_pipeline_takes_the_parameters_of_its_steps() -> None:
 def test_the_longest_fits_start_first(faces: pd.DataFrame) -> None:
     search = BalancedRandomizedSearchCV(
         small_pipeline(vectorize__size=14, classify__epochs=1), ARCHITECTURES, n_iter=4,
-        scoring=CostScorer(), refit=False, cv=2, n_jobs=1, random_state=0, error_score="raise",
+        scoring=CostScorer(), refit=False, cv=PredefinedSplit(np.tile([-1, 0], 24)), n_jobs=1,
+        random_state=0, error_score="raise",
     ).fit(faces.path, faces.label)  # fmt: skip
     work = search.cv_results_["mean_test_multiply_adds"]
     assert (np.diff(work) <= 0).all()
@@ -370,9 +385,19 @@ def test_halving_trains_the_better_half_in_full(faces: pd.DataFrame) -> None:
     ]
     assert search.best_index_ in (4, 5)  # though the others cost less
     assert search.best_estimator_["classify"].n_iter_ == 9
-    one_score = BalancedHalvingSearchCV(pipeline, scoring="neg_log_loss", **settings)
-    one_score.fit(faces.path, faces.label)
-    assert one_score.best_index_ in (4, 5)
-    assert one_score.best_score_ == one_score.cv_results_["mean_test_score"][4:].max()
     with pytest.raises(ValueError, match="did you mean 'classify__epochs'"):
         BalancedHalvingSearchCV(pipeline, {}, resource="classify__epoch").rounds()
+
+
+def test_halving_by_one_score_chooses_from_the_last_round(faces: pd.DataFrame) -> None:
+    search = BalancedHalvingSearchCV(
+        DecisionTreeClassifier(max_depth=9, random_state=0),
+        {"criterion": ["gini", "entropy"], "splitter": ["best", "random"]}, n_iter=4,
+        resource="max_depth", balance_on=None, scoring="neg_log_loss", cv=2, n_jobs=1,
+        random_state=0, error_score="raise",
+    )  # fmt: skip
+    assert search.rounds() == [(4, 1), (2, 9)]
+    search.fit(ImageVectorizer(12).fit_transform(faces.path), faces.label)
+    scores = search.cv_results_["mean_test_score"]
+    assert search.best_index_ in (4, 5)
+    assert search.best_score_ == scores[4:].max() < scores.max()  # shallow trees were better
