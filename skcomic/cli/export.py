@@ -1,5 +1,7 @@
 """``skcomic export`` and ``skcomic profile``: a saved model for other programs, and its costs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -57,7 +59,7 @@ def export(
 
     Without --check, they are compared on 100 drawn images.
     """
-    with plain_errors():
+    with plain_errors(), _plain_refusals():
         # Everything that can be wrong is checked before TensorFlow is imported.
         file = model.with_suffix(f".{to}") if out is None else out
         _check_files(model, file)
@@ -94,7 +96,7 @@ def profile(
     out: Annotated[Path | None, typer.Option(help="CSV file of the same; default: none.")] = None,
 ) -> None:
     """Measure what a model costs by itself and in each format; a minute or two."""
-    with plain_errors():
+    with plain_errors(), _plain_refusals():
         _check_files(model, model.with_suffix(".csv") if out is None else out)
         labelled, training = _load("--images", images), _load("--calibration", calibration)
         from skcomic.exports.profiling import profile_model
@@ -104,6 +106,15 @@ def profile(
         if out is not None:
             write_file(out, encode_table(found))
             typer.echo(f"Written: {out}")
+
+
+@contextmanager
+def _plain_refusals() -> Iterator[None]:
+    """Let what no format can hold be said in a sentence, as other errors are."""
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(str(error)) from error
 
 
 def _check_files(model: Path, out: Path) -> None:

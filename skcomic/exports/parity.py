@@ -51,7 +51,9 @@ class Parity(NamedTuple):
     exported_f_score: float | None
 
     def __str__(self) -> str:
-        others = "no other answer" if self.n_others == 0 else f"{self.n_others} other answers"
+        others = {0: "no other answer", 1: "1 other answer"}.get(
+            self.n_others, f"{self.n_others} other answers"
+        )
         text = (
             f"{self.n_images} images: the largest difference of probabilities is "
             f"{self.max_difference:.2g}, {others}"

@@ -208,15 +208,20 @@ def _measure(format_: str, file: Path, rows: Path) -> tuple[float, float]:
     opener = _opener(format_)
     arguments = [opener.__module__, opener.__name__, str(file), str(rows)]
     start = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, *arguments],
+            stdout=subprocess.PIPE, stderr=errors, text=True,
+        ) as process,
+    ):  # fmt: skip
         assert process.stdout is not None
         first = process.stdout.readline()
         seconds = time.perf_counter() - start
-        rest, errors = process.communicate()
+        rest = process.stdout.read()
+        process.wait()
+        errors.seek(0)
+        last = errors.read().strip().splitlines()[-1:] or ["no reason is known"]
     if not first or not rest:
-        last = errors.strip().splitlines()[-1:] or ["no reason is known"]
         raise OSError(f"its process failed: {last[0]}")
     return seconds * 1e3, float(rest)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from commands import ended_with, run
+from sklearn.model_selection import FixedThresholdClassifier
 
 from skcomic import make_contenders, save
 from skcomic.exports import profiling
@@ -55,6 +56,18 @@ def test_contradictions_are_named(model: Path, faces_dir: Path, capfd) -> None:
     assert capfd.readouterr().err.startswith("skcomic: --check and --no-check contradict")
     assert ended_with("export", model, "--to", "tflite", "--precision", "int8") == 1
     assert "--calibration names images of the training part" in capfd.readouterr().err
+
+
+def test_what_is_more_than_a_plan_is_refused_by_name(
+    faces: pd.DataFrame, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hog = make_contenders(16, random_state=0)["hog"]
+    model = FixedThresholdClassifier(hog, threshold=0.4, pos_label="faces")
+    save(model.fit(faces.path, faces.label), tmp_path / "model.skcomic")
+    for command in (["export", "--to", "c"], ["profile"]):
+        assert ended_with(*command, tmp_path / "model.skcomic") == 1
+        error = capfd.readouterr().err
+        assert error.startswith("skcomic: what FixedThresholdClassifier computes cannot be")
 
 
 def test_a_full_disk_keeps_the_former_file(model: Path) -> None:
