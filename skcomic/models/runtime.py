@@ -88,6 +88,8 @@ def run_session(session: Any, values: np.ndarray) -> np.ndarray:
         In the order of the classes.
     """
     (entry,) = session.get_inputs()
-    starts = range(0, max(len(values), 1), _BATCH)  # one batch, of 0 images, if there are none
+    starts = range(0, len(values), _BATCH)
+    if not starts:  # which resizing no image fails at, in onnxruntime 1.20 to 1.23
+        return np.empty((0, session.get_outputs()[0].shape[1]), dtype=np.float32)
     batches = [{entry.name: values[start : start + _BATCH]} for start in starts]
     return np.concatenate([session.run(["probabilities"], batch)[0] for batch in batches])
