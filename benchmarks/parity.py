@@ -98,7 +98,7 @@ def measure(
     expected = model[-1].predict_proba(rows)
     step = len(paths) // IN_BROWSER
     found = {("light", "rows"): compare(expected, run_plan(plan, rows))}
-    for format_, (_, write, open_, *_) in FORMATS.items():
+    for format_, (write, open_, *_) in FORMATS.items():
         some = slice(None, None, step if format_ == "html" else 1)
         computed = open_(write(plan, SOURCE))(rows[some])
         found[format_, "rows"] = compare(expected[some], computed)

@@ -97,7 +97,7 @@ def profile(
 ) -> None:
     """Measure what a model costs by itself and in each format; a minute or two."""
     with plain_errors(), _plain_refusals():
-        _check_files(model, model.with_suffix(".csv") if out is None else out)
+        _check_files(model, out)
         labelled, training = _load("--images", images), _load("--calibration", calibration)
         from skcomic.exports.profiling import profile_model
 
@@ -117,10 +117,12 @@ def _plain_refusals() -> Iterator[None]:
         raise ValueError(str(error)) from error
 
 
-def _check_files(model: Path, out: Path) -> None:
+def _check_files(model: Path, out: Path | None) -> None:
     from skcomic.models.archive import read_manifest
 
     read_manifest(model)
+    if out is None:
+        return
     check_parent_exists("--out", out)
     check_option("--out", str(out), not out.is_dir(), "a file, not a folder")
     if out.exists() and out.samefile(model):

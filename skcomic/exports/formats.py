@@ -16,8 +16,6 @@ class Format(NamedTuple):
 
     Parameters
     ----------
-    title : str
-        As people call it.
     write : callable
         Takes a plan, a `ModelSource` and, by their names, `options`; returns bytes.
     open : callable
@@ -28,7 +26,6 @@ class Format(NamedTuple):
         Of the probabilities of a right export in float32, from the same rows.
     """
 
-    title: str
     write: Callable[..., bytes]
     open: Callable[[bytes], Predict]
     options: tuple[str, ...]
@@ -36,10 +33,8 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "onnx": Format("ONNX", plan_to_onnx, open_onnx, ("inputs",), 1e-5),
-    "tflite": Format(
-        "TensorFlow Lite", plan_to_tflite, open_tflite, ("precision", "calibration_rows"), 1e-4
-    ),
-    "c": Format("C99", plan_to_c, open_c, ("precision",), 1e-4),
-    "html": Format("HTML", plan_to_html, open_html, (), 1e-4),
+    "onnx": Format(plan_to_onnx, open_onnx, ("inputs",), 1e-5),
+    "tflite": Format(plan_to_tflite, open_tflite, ("precision", "calibration_rows"), 1e-4),
+    "c": Format(plan_to_c, open_c, ("precision",), 1e-4),
+    "html": Format(plan_to_html, open_html, (), 1e-4),
 }

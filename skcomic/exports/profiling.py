@@ -84,7 +84,7 @@ def profile_model(
         * `file_bytes`.
         * `weight_bytes`, `activation_bytes` and `multiply_adds`: of the numbers that were learnt,
           and of the values and multiplications of one image, computed from what the model does;
-          of "c", the static buffers of the file.
+          of "c", what the file says: its constants and its static buffers.
         * `start_ms`: wall milliseconds from the start of a process to its first answer, without
           an image file being decoded. "c" is compiled, and "html" starts a browser, in that time.
         * `predict_ms`: wall milliseconds of an image among 100, on one core.
@@ -127,8 +127,9 @@ def profile_model(
                 files[way] = _write(Path(model), plan, source, way, training, folder)
                 profile[way]["file_bytes"] = files[way].stat().st_size
                 if way[0] == "c":  # which keeps less: a convolution is pooled as it is computed
-                    n_bytes = read_macro(files[way].read_bytes(), "RAM_BYTES")
-                    profile[way]["activation_bytes"] = n_bytes
+                    content = files[way].read_bytes()
+                    profile[way]["activation_bytes"] = read_macro(content, "RAM_BYTES")
+                    profile[way]["weight_bytes"] = read_macro(content, "WEIGHT_BYTES")
                 if images is not None and labelled is not None:
                     probabilities = _open(way[0], files[way])(labelled)
                     answers = np.array(plan.classes)[probabilities.argmax(axis=1)]

@@ -35,9 +35,8 @@ def choose_runner(plan: Plan, n_images: int) -> Callable[[np.ndarray], np.ndarra
         Takes rows of shape (n_images, n_pixels), float32; returns probabilities of shape
         (n_images, n_classes), float32.
     """
-    is_net = any(step.kind == "convolution" for step in plan.steps)
-    is_installed = all(map(find_spec, ("onnx", "onnxruntime")))
-    if not (is_net and n_images >= _MANY and is_installed):
+    is_worth_it = n_images >= _MANY and any(step.kind == "convolution" for step in plan.steps)
+    if not (is_worth_it and all(map(find_spec, ("onnx", "onnxruntime")))):
         return partial(run_plan, plan)
     graph = OnnxGraph()
     graph.add("Identity", add_plan(graph, plan, "rows"), name="probabilities")
