@@ -34,6 +34,7 @@ _LAYERS: dict[str, dict[str, Any]] = {
         "synchronized": False,
     },
     "Activation": {},
+    "Dropout": {"noise_shape": None, "seed": 0},
     "Flatten": {},
 }
 _MODULES = {
@@ -193,6 +194,13 @@ def _count_weights(layers: list[dict[str, Any]]) -> int:
         elif name == "BatchNormalization":
             n_weights += 4 * shape[-1]
         elif name == "Activation":
+            continue
+        elif name == "Dropout":
+            if not 0 <= config["rate"] < 1:
+                raise AuditError(
+                    f"its network has a Dropout of {config['rate']}; only 0 and more, and less "
+                    "than 1, are allowed"
+                )
             continue
         elif name == "Flatten":
             shape = [math.prod(shape)]

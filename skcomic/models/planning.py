@@ -143,7 +143,7 @@ def _steps_of_layer(layer: Any) -> Iterator[Step]:
         yield Step("affine", {}, _single({"scale": scale, "offset": beta - mean * scale}))
     elif kind == "Flatten":
         yield Step("flatten", {}, {})
-    elif kind != "Activation":
+    elif kind not in ("Activation", "Dropout"):  # dropout is of training alone
         raise TypeError(f"what the layer {kind} computes cannot be described")
     activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
     if activation != "linear":

@@ -1,8 +1,10 @@
-"""The Keras callbacks of one fit: scikit-learn's tasks, the learning rates, time limit, backup."""
+"""The Keras callbacks of one fit: tasks of scikit-learn, rates, seeds, time limit, backup."""
 
 import threading
 import time
 from typing import Any
+
+import numpy as np
 
 from skcomic._compat.keras import early_stopping_state, restore_early_stopping
 from skcomic._compat.sklearn import subtask
@@ -59,6 +61,29 @@ class LearningRates(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         self.model.optimizer.learning_rate = self.rates[epoch - self.first]
+
+
+class EpochSeeds(Callback):
+    """Sets what the layers of dropout draw from in each epoch.
+
+    Of a training that is resumed, saved, or lent another network, the epochs are then the same as
+    without, and nothing of this has to be kept.
+
+    Parameters
+    ----------
+    seed : int
+        Of the fit.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        for layer in self.model.layers:
+            if hasattr(layer, "seed_generator"):
+                state = np.random.SeedSequence([self.seed, epoch]).generate_state(2)
+                layer.seed_generator.state.assign(state)
 
 
 class TimeLimit(Callback):

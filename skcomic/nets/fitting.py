@@ -7,7 +7,7 @@ import numpy as np
 
 from skcomic._estimator import RUN_PARAMETERS, public_name
 from skcomic.nets.backend import import_keras
-from skcomic.nets.callbacks import EpochBackup, LearningRates, TimeLimit
+from skcomic.nets.callbacks import EpochBackup, EpochSeeds, LearningRates, TimeLimit
 from skcomic.nets.checkpoints import FitStore, TrainingState, fit_key
 from skcomic.nets.sharing import shared_network
 from skcomic.nets.state import get_state, set_state
@@ -116,7 +116,7 @@ def train(
 
     rates = LearningRates(first, net._learning_rates(int(n_epochs)))
     callbacks, limit = _make_callbacks(
-        net, [rates, *(tasks or [])], validation, spent, store, unfinished
+        net, [rates, EpochSeeds(net._seed), *(tasks or [])], validation, spent, store, unfinished
     )
     n_batches = math.ceil(len(training[0]) / net.batch_size)
     with shared_network(net) as network:

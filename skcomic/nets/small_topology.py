@@ -24,6 +24,7 @@ def build_small_net(
     first_pool: int = 2,
     n_conv: int = 2,
     filters: int = 16,
+    dropout: float = 0.5,
     image_shape: ImageShape = None,
     precision: str = "float32",
 ) -> Any:
@@ -46,6 +47,8 @@ def build_small_net(
         Number of trained convolutions.
     filters : int, default=16
         Filters of each of them.
+    dropout : float, default=0.5
+        Share of the values before the last layer that a step of training leaves out.
     image_shape : (int, int), "pad" or None, default=None
         As for `build_convnet`.
     precision : str, default="float32"
@@ -96,7 +99,7 @@ def build_small_net(
             layers.BatchNormalization(momentum=_MOMENTUM, dtype=precision),
             layers.Activation("relu", dtype=precision),
         ]
-    stack += last_layers(int(meta["n_classes_"]), precision, next(kernels))
+    stack += last_layers(int(meta["n_classes_"]), precision, next(kernels), dropout)
     return start_keras().Sequential(stack)
 
 

@@ -125,12 +125,16 @@ def first_layers(n_pixels: int, height: int, width: int) -> list[Any]:
     return [*layers, keras.layers.Reshape((height, width, 1), dtype="float32")]
 
 
-def last_layers(n_classes: int, precision: str, initializer: Any) -> list[Any]:
+def last_layers(
+    n_classes: int, precision: str, initializer: Any, dropout: float = 0.0
+) -> list[Any]:
     """Make the layers from maps to probabilities, which are in float32 in any case."""
     layers = start_keras().layers
     n_outputs, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
     return [
         layers.Flatten(data_format=CHANNELS, dtype=precision),
+        # Training gives it other seeds in each epoch: see `EpochSeeds`.
+        *([layers.Dropout(dropout, seed=0, dtype=precision)] if dropout else []),
         layers.Dense(
             n_outputs, activation=activation, kernel_initializer=initializer, dtype="float32"
         ),

@@ -207,6 +207,21 @@ def test_attacks_on_the_normalisation(
         load(repacked(small_file, NETWORK, edit, tmp_path / "model"))
 
 
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"rate": 1}, "a Dropout of 1; only 0 and more"),
+        ({"rate": None}, "not as Keras writes it .TypeError"),
+        ({"seed": 2**70}, "a Dropout with seed=1180591620717411303424; only 0 is allowed"),
+        ({"noise_shape": [1]}, "a Dropout with noise_shape=.1.; only None is allowed"),
+    ],
+)
+def test_attacks_on_dropout(small_file: Path, tmp_path: Path, entries, message: str) -> None:
+    edit = config(lambda tree: tree["config"]["layers"][-2]["config"].update(entries))
+    with pytest.raises(ModelFileError, match=message):
+        load(repacked(small_file, NETWORK, edit, tmp_path / "model"))
+
+
 @pytest.fixture(scope="module")
 def small_file(stripes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("small") / "net.skcomic"

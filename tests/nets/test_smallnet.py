@@ -118,6 +118,27 @@ def test_the_learning_rate_goes_through_one_cycle(stripes) -> None:
     assert max(Rates.seen) == Rates.seen[2]
 
 
+def test_each_epoch_leaves_out_other_values_which_the_seed_decides(stripes) -> None:
+    class States(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            (dropout,) = (layer for layer in self.model.layers if layer.name.startswith("dropout"))
+            self.seen.append(tuple(keras.ops.convert_to_numpy(dropout.seed_generator.state)))
+
+    seen: dict[str, list[tuple[int, ...]]] = {}
+    for name, seed in (("one", 1), ("other", 2), ("one again", 1)):
+        States.seen = seen[name] = []
+        tiny(random_state=seed, callbacks=[States()]).fit(*stripes)
+    assert seen["one"] == seen["one again"]
+    assert len({*seen["one"], *seen["other"]}) == 12
+    weights = weights_of(tiny(dropout=0.5).fit(*stripes))
+    assert not equal(weights_of(tiny(dropout=0.25).fit(*stripes)), weights)
+
+
+def test_no_dropout_is_no_layer(stripes) -> None:
+    kinds = [type(layer).__name__ for layer in tiny(dropout=0).fit(*stripes).model_.layers]
+    assert kinds[-2:] == ["Flatten", "Dense"]
+
+
 def test_a_resumed_fit_gives_the_weights_of_one_that_was_not_interrupted(
     stripes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +210,7 @@ def test_fits_of_one_kind_share_a_network_and_few_are_kept(stripes, monkeypatch)
         ({"n_conv": 4}, r"8x8 pixels is too small for n_conv=4 .* must be 16 pixels or more"),
         ({"first_pool": 5}, r"after first_pool=5: its sides must be 10 pixels"),
         ({"image_shape": (4, 4)}, r"has 16 pixels, but the rows have 64"),
+        ({"dropout": 1}, "'dropout' parameter of SmallNetClassifier must be"),
         ({"mirror": "yes"}, "'mirror' parameter of SmallNetClassifier must be"),
     ],
 )
