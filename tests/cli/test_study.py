@@ -69,6 +69,7 @@ def test_study_of_drawn_images(drawn_study: tuple[Path, str]) -> None:
     assert "\x1b" not in printed  # plain lines when piped
 
 
+@pytest.mark.slow
 def test_same_seed_same_study_whatever_the_jobs(
     drawn_study: tuple[Path, str], tmp_path: Path
 ) -> None:

@@ -37,9 +37,6 @@ ESTIMATORS = [
     ConvNetClassifier(
         image_shape="pad", first_units=4, filters=8, epochs=8, batch_size=8, learning_rate=0.03
     ),
-    SmallNetClassifier(
-        image_shape="pad", patch_size=2, first_pool=1, n_conv=1, filters=8, batch_size=8
-    ),
     PipelineOfPaths(make_comic_pipeline().steps),
     BalancedRandomizedSearchCV(
         LogisticRegression(),
@@ -75,7 +72,11 @@ def test_common_check(estimator, check) -> None:
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+@pytest.mark.parametrize(
+    "estimator",
+    [*ESTIMATORS, SmallNetClassifier(image_shape="pad")],
+    ids=lambda estimator: type(estimator).__name__,
+)
 @pytest.mark.parametrize("check", FURTHER_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 def test_further_check(estimator, check) -> None:
@@ -127,7 +128,7 @@ class PlainClassifier(ClassifierMixin, BaseEstimator):
     [
         (ESTIMATORS[0], PlainTransformer()),
         (ESTIMATORS[1], PlainClassifier()),
-        (ESTIMATORS[4], RandomizedSearchCV(LogisticRegression(), {"C": [0.1, 1.0]})),
+        (ESTIMATORS[3], RandomizedSearchCV(LogisticRegression(), {"C": [0.1, 1.0]})),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )

@@ -173,6 +173,7 @@ def test_here(pitfall, ours: Fitted) -> None:
     pitfall(ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda pitfall: pitfall.__name__)
 @pytest.mark.filterwarnings("ignore")
 def test_plain_scikeras_falls_in(pitfall, plain: Fitted) -> None:
@@ -181,6 +182,7 @@ def test_plain_scikeras_falls_in(pitfall, plain: Fitted) -> None:
         pitfall(plain)
 
 
+@pytest.mark.slow
 def test_plain_scikeras_fails_at_the_first_unseeded_fit_after_a_seeded_one() -> None:
     program = """
 import keras

@@ -228,7 +228,10 @@ def replaced(
     return folder
 
 
-@pytest.mark.parametrize("n_calls", range(11))
+@pytest.mark.parametrize(
+    "n_calls",
+    [pytest.param(n, marks=[] if n % 5 == 0 else pytest.mark.slow) for n in range(11)],
+)
 def test_a_replacement_that_is_killed_is_completed(
     replaced: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_calls: int
 ) -> None:
