@@ -167,12 +167,13 @@ def choose_report_net(table: pd.DataFrame, settings: StudySettings) -> str | Non
     Returns
     -------
     net : str or None
-        Of those that were trained most. None if there is none.
+        Of those that were trained on all images of the search, and on most folds. None if there is
+        none: where halving has dropped them all, one alone would take longer than the study.
     """
     if settings.contenders == "report":  # the choice itself
         return None
     nets = table[table.first_units.notna() & table.validation_f_score.notna()]
-    nets = nets[nets.images == nets.images.max()]
+    nets = nets[nets.images == table.images.max()]
     nets = nets[nets.folds == nets.folds.max()]
     if nets.empty:
         return None

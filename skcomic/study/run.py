@@ -81,8 +81,8 @@ def run_study(
        same rule.
     4. The choice is trained once more, on training and validation images, and tested on
        images that nothing was tuned on, as are two classifiers without a network, and the net
-    that the report's rule chooses of its own. With `repeats`, that is done again on other
-    splits and with other seeds.
+       that the report's rule chooses of its own, unless halving has dropped it. With `repeats`,
+       that is done again on other splits and with other seeds.
 
     What makes the result doubtful, such as too few images, is listed in ``study.caveats``.
 

@@ -231,7 +231,7 @@ def find_report_choice(
     Returns
     -------
     contender : (str, estimator) or None
-        Not fitted. None if no such net was trained, or the choice is the same.
+        Not fitted. None if no such net was trained on all images, or the choice is the same.
     """
     name = choose_report_net(table, settings)
     if name is None or name == chosen[0]:
