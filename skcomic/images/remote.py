@@ -25,13 +25,15 @@ _DELAYS = (0.1, 0.2, 0.4, 0.8)
 # So many failed connections without an answer between them, and no more requests are made.
 _MAX_LOST = 2 * IN_FLIGHT
 
-_DENIED, _MISSING, _BEYOND_END = {401, 403}, {404, 410}, 416
-_TOO_EARLY_TO_ANSWER = {408, 425, 429}
-# Errors of connections, by their names, since the libraries that raise them need not be there.
-_HTTP_ERRORS = {"ClientConnectionError", "ClientPayloadError", "IncompleteRead", "gaierror"}
-_LIBRARY_ERRORS = {"HTTPClientError", "ConnectionError", "RequestException", "TransportError"}
-_CREDENTIAL_ERRORS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
-_STORE_IS_BUSY = {errno.EBUSY, getattr(errno, "EREMOTEIO", errno.EIO)}  # as s3fs says 503 and 500
+# Statuses of answers over HTTP.
+_DENIED, _MISSING, _BEYOND_END, _NOT_NOW = {401, 403}, {404, 410}, 416, {408, 425, 429}
+# As s3fs says 503 and 500.
+_BUSY = {errno.EBUSY, getattr(errno, "EREMOTEIO", errno.EIO)}
+# Errors by the names of their classes, since the libraries that raise them need not be there:
+# those of aiohttp and of sockets, and those of libraries that repeat requests themselves.
+_LOST = {"ClientConnectionError", "ClientPayloadError", "IncompleteRead", "gaierror"}
+_LOST_FOR_GOOD = {"HTTPClientError", "ConnectionError", "RequestException", "TransportError"}
+_NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
 
 # Only asynchronous file systems are safe for requests from several threads.
 _serial = threading.Lock()
@@ -206,34 +208,31 @@ def _turn(file_system: Any) -> AbstractContextManager[Any]:
 
 
 def _is_worth_repeating(error: Exception) -> bool:
+    if isinstance(error, ConnectionError | TimeoutError) or _is_named(error, _LOST):
+        return True
     status = _status(error)
-    if status is not None:
-        return status >= 500 or status in _TOO_EARLY_TO_ANSWER
-    is_lost = isinstance(error, ConnectionError | TimeoutError)
-    return is_lost or _is_named(error, _HTTP_ERRORS)
+    return status is not None and (status >= 500 or status in _NOT_NOW)
 
 
 def _translate(error: Exception) -> Exception:
     """Return an error of Python's own for one of a library."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    status = _status(error)
     if isinstance(error, ImportError):
         return ImportError(
             f'a package is missing ({reason}); install it with: pip install "skcomic[distributed]"'
         )
-    if isinstance(error, ValueError) and status is None:
-        return ValueError(reason)
+    is_busy = isinstance(error, OSError) and error.errno in _BUSY
+    if is_busy or _is_worth_repeating(error) or _is_named(error, _LOST_FOR_GOOD):
+        return ConnectionError(f"the connection to its store failed ({reason})")
+    status = _status(error)
     if isinstance(error, FileNotFoundError) or status in _MISSING:
         return FileNotFoundError(errno.ENOENT, reason)
-    is_denied = isinstance(error, PermissionError) or _is_named(error, _CREDENTIAL_ERRORS)
+    is_denied = isinstance(error, PermissionError) or _is_named(error, _NO_CREDENTIALS)
     if is_denied or status in _DENIED:
         return PermissionError(errno.EACCES, reason)
     if status == _BEYOND_END:
         return _EmptyFileError(errno.EINVAL, reason)
-    is_busy = isinstance(error, OSError) and error.errno in _STORE_IS_BUSY
-    if is_busy or _is_worth_repeating(error) or _is_named(error, _LIBRARY_ERRORS):
-        return ConnectionError(f"the connection to its store failed ({reason})")
-    return OSError(errno.EIO, reason)
+    return ValueError(reason) if isinstance(error, ValueError) else OSError(errno.EIO, reason)
 
 
 def _status(error: BaseException | None) -> int | None:
