@@ -1,5 +1,6 @@
 """What a store says about the states of files, asked for with few requests."""
 
+import os
 import posixpath
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -98,7 +99,7 @@ def remote_states(urls: Sequence[str]) -> list[RemoteState | None]:
     distinct = list(dict.fromkeys(asked))
     versions = dict(zip(distinct, map(_version, distinct, look_up(distinct)), strict=True))
     return [
-        None if (version := versions[url]) is None else RemoteState(name.encode(), *version)
+        None if (version := versions[url]) is None else RemoteState(os.fsencode(name), *version)
         for name, url in zip(names, asked, strict=True)
     ]
 
