@@ -137,8 +137,7 @@ def read_file(name: str | os.PathLike[str]) -> bytes:
     Parameters
     ----------
     name : str or path-like
-        Path of the file, or its URL. Only regular files are opened: reading a pipe might never
-        return.
+        Path or URL. Only regular files are opened: reading a pipe might never return.
 
     Returns
     -------
@@ -153,7 +152,7 @@ def read_file(name: str | os.PathLike[str]) -> bytes:
         If the system or the store cannot read it.
     """
     if is_url(name):
-        return _read_remote(name if isinstance(name, RemoteFile) else RemoteFile(os.fspath(name)))
+        return _read_remote(name if isinstance(name, RemoteFile) else RemoteFile(str(name)))
     # Neither pathlib nor a file object: they would take a tenth of the time of a small image.
     try:
         state = os.stat(name)  # noqa: PTH116
@@ -181,8 +180,7 @@ def _read_remote(file: RemoteFile) -> bytes:
     _check_bytes(len(data))
     _format_of(data)
     if len(data) == START_BYTES:
-        data = file.read(MAX_BYTES + 1)
-        _check_bytes(len(data))
+        _check_bytes(len(data := file.read(MAX_BYTES + 1)))
     return data
 
 
@@ -275,10 +273,7 @@ def classify_error(name: str, error: Exception) -> tuple[FailureKind, str]:
     is_truncated = isinstance(error.__cause__ or error, EOFError | IndexError | struct.error)
     if is_truncated or _TRUNCATED_MESSAGES.search(reason):
         return "truncated", f"ends too early, or is damaged ({reason})"
-    return (
-        "unreadable",
-        f"is damaged, or of an unsupported kind ({reason})",
-    )
+    return "unreadable", f"is damaged, or of an unsupported kind ({reason})"
 
 
 def is_image_head(head: bytes) -> bool:
