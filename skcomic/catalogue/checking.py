@@ -1,8 +1,8 @@
 """Problems of a catalogue: files that cannot be read, unusual images, and duplicates."""
 
+import os
 from collections.abc import Iterator
 from hashlib import blake2b
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +19,15 @@ from skcomic.catalogue.duplicates import (
 )
 from skcomic.catalogue.pairs import are_numbers
 from skcomic.catalogue.validation import validate_catalogue
-from skcomic.images.decoding import ImageFacts, ImageReadError, examine_image
+from skcomic.images.decoding import ImageFacts, ImageReadError, PathLike, examine_image
+from skcomic.images.fetching import fetch_ahead
+from skcomic.images.urls import file_path
 
 #: The kinds of problems, the most severe first.
 KINDS = (
     "missing",
     "permission",
+    "connection",
     "empty",
     "not an image",
     "truncated",
@@ -91,7 +94,7 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
         if there are no problems. A file may have several. The kinds are
 
         ``missing``, ``empty``, ``not an image``, ``truncated``, ``too large``, ``unreadable``,
-        ``permission``
+        ``permission``, ``connection``
             The file cannot be read; `detail` is the reason.
         ``animated``
             The file has more than one frame; only the first is used.
@@ -143,7 +146,7 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
     paths = catalogue.path.tolist()
     batches = np.array_split(np.arange(len(paths)), max(1, len(paths) // _BATCH))
     examined = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-        delayed(_examine_batch)([paths[row] for row in batch]) for batch in batches
+        delayed(_examine_batch)(files) for files in fetch_ahead(paths, batches)
     )
     for batch, found in zip(batches, examined, strict=True):
         hashes[batch], digests[batch], is_read[batch] = found.hashes, found.digests, found.is_read
@@ -168,13 +171,14 @@ class _Examined(NamedTuple):
     is_read: np.ndarray
 
 
-def _examine_batch(paths: list[str]) -> _Examined:
-    rasters = np.zeros((len(paths), COMPARED_SIDE, COMPARED_SIDE), dtype=np.uint8)
-    is_read = np.zeros(len(paths), dtype=bool)
+def _examine_batch(files: list[PathLike]) -> _Examined:
+    rasters = np.zeros((len(files), COMPARED_SIDE, COMPARED_SIDE), dtype=np.uint8)
+    is_read = np.zeros(len(files), dtype=bool)
     problems: list[list[Problem]] = []
-    for row, path in enumerate(paths):
+    for row, file in enumerate(files):
+        path = os.fspath(file)
         try:
-            facts = examine_image(path, (COMPARED_SIDE, COMPARED_SIDE))
+            facts = examine_image(file, (COMPARED_SIDE, COMPARED_SIDE))
         except ImageReadError as error:
             problems.append([Problem(*failure) for failure in error.failures])
             continue
@@ -186,7 +190,7 @@ def _examine_batch(paths: list[str]) -> _Examined:
     return _Examined(
         problems,
         perceptual_hashes(rasters),
-        np.frombuffer(b"".join(digests), np.uint8).reshape(len(paths), _DIGEST_BYTES),
+        np.frombuffer(b"".join(digests), np.uint8).reshape(len(files), _DIGEST_BYTES),
         is_read,
     )
 
@@ -208,7 +212,7 @@ def _find_anomalies(path: str, facts: ImageFacts) -> Iterator[tuple[str, str]]:
             f"the highest level is {facts.max_level} of 65535, so that it is nearly black; if "
             "these are 12-bit levels, multiply them by 16",
         )
-    extension = Path(path).suffix.lower()
+    extension = file_path(path).suffix.lower()
     if FORMATS_OF_EXTENSIONS.get(extension, facts.format) != facts.format:
         yield "extension does not match the content", f"is a {facts.format} image"
 
@@ -221,7 +225,7 @@ def _list_duplicates(
     first = duplicates.first
     for row in np.flatnonzero(first >= 0).tolist():
         other = first[row]
-        name = f"{labels[other]}/{Path(paths[other]).name}"
+        name = f"{labels[other]}/{file_path(paths[other]).name}"
         conflict = ", which is of another class" if labels[row] != labels[other] else ""
         if duplicates.copy_of[row] >= 0:
             yield row, Problem(paths[row], "duplicate", f"the same as {name}{conflict}")

@@ -1,11 +1,9 @@
 """Images that are equal or look the same, and the pairs that are joined because of them."""
 
-import hashlib
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from skcomic.catalogue.validation import validate_catalogue
+from skcomic.images.contents import file_digests, file_sizes
 from skcomic.images.decoding import ImageFailure, PathLike
 from skcomic.images.loading import try_rasters
 
@@ -261,18 +260,17 @@ def find_duplicates(
 def _find_copies(paths: Sequence[PathLike], is_read: np.ndarray) -> np.ndarray:
     """Return for each file the first with the same content, or -1; read only files of one size."""
     rows_of_size = defaultdict(list)
-    for row in np.flatnonzero(is_read).tolist():
-        rows_of_size[Path(paths[row]).stat().st_size].append(row)
+    rows_read = np.flatnonzero(is_read).tolist()
+    for row, size in zip(rows_read, file_sizes([paths[row] for row in rows_read]), strict=True):
+        rows_of_size[size].append(row)
+    compared = [row for rows in rows_of_size.values() if len(rows) > 1 for row in rows]
     copy_of = np.full(len(paths), _NONE)
-    for rows in rows_of_size.values():
-        first: dict[bytes, int] = {}
-        for row in rows if len(rows) > 1 else []:
-            with Path(paths[row]).open("rb") as file:
-                content = hashlib.file_digest(file, "blake2b").digest()
-            if content in first:
-                copy_of[row] = first[content]
-            else:
-                first[content] = row
+    first: dict[bytes, int] = {}
+    for row, content in zip(compared, file_digests([paths[row] for row in compared]), strict=True):
+        if content in first:
+            copy_of[row] = first[content]
+        else:
+            first[content] = row
     return copy_of
 
 

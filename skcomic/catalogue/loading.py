@@ -12,6 +12,8 @@ from skcomic.catalogue.pairs import PairRule, make_pair_rule
 from skcomic.catalogue.tables import NotATableError, read_table
 from skcomic.catalogue.validation import normalize
 from skcomic.images.decoding import PathLike
+from skcomic.images.remote_folders import is_folder
+from skcomic.images.urls import absolute_path, is_url, parent_url
 
 _EXPECTED = (
     "give the folder that holds one sub-folder of images per class, or a CSV file with a row for "
@@ -39,21 +41,24 @@ def load_catalogue(
         in it and in its sub-folders belong to it. If the sub-folders are ``train``, ``val``
         (``valid``, ``validation``) and ``test``, with the classes in each of them, the images are
         split already, and the catalogue has a column `split`. Links are followed. A table is
-        separated by commas, semicolons or tabs, in UTF-8.
+        separated by commas, semicolons or tabs, in UTF-8. Either may be in a store that fsspec
+        reads, named by its URL: ``s3://bucket/faces``, ``zip://faces::/data/photos.zip``.
     pair : str, pattern, callable or None, default="stem"
         Which images belong together and must never be split: those with the same path within
         their class without the extension (``faces/7.jpg`` and ``comics/7.jpg`` are pair ``7``);
         or those of which the first group of a regular expression, searched in that path, is the
         same (``"(.*)_[0-9]+"`` for several photographs of one person); or those for which a
-        function of the `Path` returns the same text; or none ("none" or None). Of a table it may
-        be the name of a column, which is "pair" by default if there is such a column.
+        function of the `Path`, of a URL that in its store, returns the same text; or none ("none"
+        or None). Of a table it may be the name of a column, which is "pair" by default if there
+        is such a column.
     extensions : iterable of str, default=None
         The extensions of image files, in upper or lower case. None: `EXTENSIONS`, and files of
         any other name that begin as an image does. Not for tables.
     ignore_split : bool, default=False
         Whether to leave out the column `split`.
     root : str or path-like, default=None
-        The folder that the paths of a table are relative to. None: the folder of the table.
+        The folder that the paths of a table are relative to; they may also be URLs. None: the
+        folder of the table.
     path, label : str, default="path", "label"
         Columns of a table. A column "split" with the parts of a split is used as such.
     min_classes : int, default=2
@@ -74,6 +79,8 @@ def load_catalogue(
         If `source` does not exist.
     NotADirectoryError
         If `source` is a file that is no table.
+    PermissionError, ConnectionError
+        If a store does not answer, or not to the user; nothing is left out.
     ValueError
         If there are fewer classes than `min_classes`; if a class is missing in a part of a split;
         if files of a table are missing, have no label or two; or if a parameter is not for this
@@ -91,35 +98,42 @@ def load_catalogue(
     >>> catalogue.pair.nunique()
     2
     """
-    if not Path(source).exists():
-        raise FileNotFoundError(f"there is no folder {os.fspath(source)!r}; {_EXPECTED}")
-    source = Path(source).absolute()
+    is_of_classes = _is_folder(source)
+    source = absolute_path(source)
     skipped: Counter[str] = Counter()
-    if source.is_dir():
+    if is_of_classes:
         if root is not None or (path, label) != ("path", "label"):
-            raise ValueError(
-                f"root, path and label are for tables, but {str(source)!r} is a folder"
-            )
+            raise ValueError(f"root, path and label are for tables, but {source!r} is a folder")
         suffixes = None if extensions is None else tuple(map(str.lower, extensions))
         rows = list_folder(
             source, suffixes, skipped, ignore_split=ignore_split, min_classes=min_classes
         )
     else:
         if extensions is not None:
-            raise ValueError(f"extensions are for folders, but {str(source)!r} is a file")
-        folder = Path(root).absolute() if root is not None else source.parent
+            raise ValueError(f"extensions are for folders, but {source!r} is a file")
+        folder = _parent(source) if root is None else absolute_path(root)
         try:
             rows, pair = read_table(source, folder, path, label, pair, ignore_split=ignore_split)
         except NotATableError as error:
-            raise NotADirectoryError(
-                f"{str(source)!r} is a file that {error}; {_EXPECTED}"
-            ) from error
+            raise NotADirectoryError(f"{source!r} is a file that {error}; {_EXPECTED}") from error
         if rows.label.nunique() < min_classes:
             least = "two or more classes" if min_classes > 1 else "a class"
-            raise ValueError(f"{str(source)!r} must have images of {least}")
+            raise ValueError(f"{source!r} must have images of {least}")
     catalogue = _name_pairs(rows, pair)
-    catalogue.attrs.update(source=str(source), skipped=dict(skipped))
+    catalogue.attrs.update(source=source, skipped=dict(skipped))
     return catalogue
+
+
+def _is_folder(source: PathLike) -> bool:
+    if is_url(source):
+        return is_folder(os.fspath(source))
+    if not Path(source).exists():
+        raise FileNotFoundError(f"there is no folder {os.fspath(source)!r}; {_EXPECTED}")
+    return Path(source).is_dir()
+
+
+def _parent(table: str) -> str:
+    return parent_url(table) if is_url(table) else str(Path(table).parent)
 
 
 def _name_pairs(rows: pd.DataFrame, pair: PairRule) -> pd.DataFrame:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
+from skcomic.images.urls import file_path
+
 PairRule = str | re.Pattern[str] | Callable[[Path], str] | None
 
 
@@ -34,7 +36,7 @@ def make_pair_rule(pair: PairRule) -> Callable[[str, str], str | None]:
         pattern = _compile(pair)
         return lambda _path, within: match[1] if (match := pattern.search(_stem(within))) else None
     if callable(pair):
-        return lambda path, _within: str(pair(Path(path)))
+        return lambda path, _within: str(pair(file_path(path)))
     raise ValueError(
         f"pair must be 'stem', 'none', a regular expression or a function, not {pair!r}"
     )

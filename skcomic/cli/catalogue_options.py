@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skcomic.images.listing import list_counts
+from skcomic.images.urls import is_url
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Images = Annotated[
-    Path,
+    str,
     typer.Argument(
         help="Folder with one sub-folder of images per class, also within train, val and test; or "
-        "a CSV file with a row for each image."
+        "a CSV file with a row for each image; or the URL of either, such as s3://bucket/faces."
     ),
 ]
 Pair = Annotated[
@@ -28,7 +29,10 @@ IgnoreSplit = Annotated[
     bool, typer.Option("--ignore-split", help="Split images of train, val and test again.")
 ]
 Root = Annotated[
-    Path | None, typer.Option(help="Folder that the paths of a CSV file are relative to.")
+    str | None,
+    typer.Option(
+        metavar="PATH", help="Folder, or its URL, that the paths of a CSV file are relative to."
+    ),
 ]
 PathColumn = Annotated[str, typer.Option(help="Column of a CSV file.")]
 LabelColumn = Annotated[str, typer.Option(help="Column of a CSV file.")]
@@ -36,11 +40,11 @@ PairColumn = Annotated[str | None, typer.Option(help="Column of a CSV file.")]
 
 
 def load_images(
-    images: Path,
+    images: str,
     *,
     pair: str,
     ignore_split: bool,
-    root: Path | None,
+    root: str | None,
     path_column: str,
     label_column: str,
     pair_column: str | None,
@@ -69,13 +73,13 @@ def load_images(
     from skcomic.catalogue.pairs import make_pair_rule
 
     is_of_table = root, pair_column, (path_column, label_column) != ("path", "label")
-    if images.is_dir() and any(is_of_table):
+    if not is_url(images) and Path(images).is_dir() and any(is_of_table):
         raise ValueError(
             "--root, --path-column, --label-column and --pair-column are for a CSV file, but "
-            f"{str(images)!r} is a folder"
+            f"{images!r} is a folder"
         )
-    if root is not None and not root.is_dir():
-        raise FileNotFoundError(f"--root: there is no folder {str(root)!r}")
+    if root is not None and not is_url(root) and not Path(root).is_dir():
+        raise FileNotFoundError(f"--root: there is no folder {root!r}")
     try:
         make_pair_rule(pair)
     except ValueError as error:
@@ -92,7 +96,7 @@ def load_images(
 
 
 def load_further(
-    option: str, images: Path, *, pair: str = "stem", min_classes: int = 2
+    option: str, images: str, *, pair: str = "stem", min_classes: int = 2
 ) -> "pd.DataFrame":
     """Load the images of an option, which are others than those that a command is about.
 
@@ -100,7 +104,7 @@ def load_further(
     ----------
     option : str
         As it is typed.
-    images : Path
+    images : str
         A folder, or a CSV file with the columns `path` and `label`.
     pair : str, default="stem"
         As for `load_images`.

@@ -1,6 +1,5 @@
 """``skcomic fetch``, ``check`` and ``cache``: the images of studies."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +35,7 @@ from skcomic.cli.catalogue_options import (
     describe_skipped,
     load_images,
 )
+from skcomic.images.urls import path_within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,14 +140,14 @@ def check(
     raise typer.Exit(1)
 
 
-def _tabulate(by_kind: "dict[str, pd.DataFrame]", root: Path) -> Table:
+def _tabulate(by_kind: "dict[str, pd.DataFrame]", root: str) -> Table:
     table = Table(title=f"Images in {root}", title_justify="left", title_style="bold", box=SIMPLE)
     table.add_column("path", overflow="fold")
     table.add_column("what is wrong", overflow="fold")
     for kind, rows in by_kind.items():
         table.add_row(Text(f"{kind}: {len(rows)}", style="bold"))
         for path, detail in zip(rows.path[:_SHOWN], rows.detail[:_SHOWN], strict=True):
-            name = Padding(_printable(os.path.relpath(path, root)), (0, 0, 0, 2))
+            name = Padding(_printable(path_within(path, root)), (0, 0, 0, 2))
             table.add_row(name, _printable(detail))
         if len(rows) > _SHOWN:
             table.add_row(Padding(f"and {len(rows) - _SHOWN} more", (0, 0, 0, 2)))

@@ -44,12 +44,16 @@ def export(
         Literal["float32", "int8"], typer.Option(help="c, tflite: how numbers are kept.")
     ] = "float32",
     calibration: Annotated[
-        Path | None,
-        typer.Option(help=f"tflite in int8: images of the training part. {_IMAGES}."),
+        str | None,
+        typer.Option(
+            metavar="PATH", help=f"tflite in int8: images of the training part. {_IMAGES}."
+        ),
     ] = None,
     check: Annotated[
-        Path | None,
-        typer.Option(help=f"Images to compare the file with the model on. {_IMAGES}."),
+        str | None,
+        typer.Option(
+            metavar="PATH", help=f"Images to compare the file with the model on. {_IMAGES}."
+        ),
     ] = None,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Write the file without having run it.")
@@ -87,11 +91,13 @@ def export(
 def profile(
     model: Annotated[Path, typer.Argument(help="A model file, such as model.skcomic.")],
     images: Annotated[
-        Path | None, typer.Option(help=f"Labelled images, for F-scores. {_IMAGES}.")
+        str | None, typer.Option(metavar="PATH", help=f"Labelled images, for F-scores. {_IMAGES}.")
     ] = None,
     calibration: Annotated[
-        Path | None,
-        typer.Option(help=f"Images of the training part, for tflite in int8. {_IMAGES}."),
+        str | None,
+        typer.Option(
+            metavar="PATH", help=f"Images of the training part, for tflite in int8. {_IMAGES}."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV file of the same; default: none.")] = None,
 ) -> None:
@@ -129,7 +135,7 @@ def _check_files(model: Path, out: Path | None) -> None:
         raise ValueError(f"--out {str(out)!r} is the model; name another file")
 
 
-def _check_options(to: str, inputs: str, precision: str, calibration: Path | None) -> None:
+def _check_options(to: str, inputs: str, precision: str, calibration: str | None) -> None:
     check_option("--input", inputs, inputs == "grey" or to == "onnx", "grey for all but onnx")
     is_int8 = precision == "int8"
     rule = "float32 for all but c and tflite"
@@ -141,7 +147,7 @@ def _check_options(to: str, inputs: str, precision: str, calibration: Path | Non
         )
 
 
-def _load(option: str, images: Path | None) -> "pd.DataFrame | None":
+def _load(option: str, images: str | None) -> "pd.DataFrame | None":
     return None if images is None else load_further(option, images, min_classes=1)
 
 

@@ -29,8 +29,8 @@ def predict(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Images, folders of them, patterns in quotes; - for a list on standard input, "
-            "one path a line."
+            help="Images, folders of them, URLs of either, patterns in quotes; - for a list on "
+            "standard input, one path a line."
         ),
     ],
     out: Annotated[

@@ -34,6 +34,7 @@ from skcomic.cli.setting_options import option_name, read_setting_options, with_
 from skcomic.cli.study_command import write_command
 from skcomic.cli.study_progress import ProgressReporter
 from skcomic.cli.study_tables import print_result
+from skcomic.images.urls import absolute_path, is_url
 from skcomic.study.folder import (
     CACHE,
     CHECKPOINTS,
@@ -59,10 +60,11 @@ _NAMES["pairs"] = "drawn_pairs"
 _NOT_FIXED = {"jobs", "cache", "max_seconds_per_fit"}
 
 Outside = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
+        metavar="PATH",
         help="Labelled images from elsewhere, a folder or a CSV file: every contender is scored "
-        "on them after all is chosen."
+        "on them after all is chosen.",
     ),
 ]
 
@@ -73,10 +75,11 @@ def study(
     *,
     context: typer.Context,
     images: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
             help="Folder with one sub-folder of images per class, also within train, val and "
-            "test; or a CSV file with a row for each image; none: draw some."
+            "test; or a CSV file with a row for each image; or the URL of either, such as "
+            "s3://bucket/faces; none: draw some."
         ),
     ] = None,
     pair: Pair = "stem",
@@ -111,16 +114,16 @@ def study(
         # Every option is checked before anything large is imported or anything is deleted.
         _check_run_options(jobs, pairs, max_seconds_per_fit, cache)
         settings: dict[str, Any] = {
-            "images": str(images.absolute()) if images else None,
+            "images": absolute_path(images) if images else None,
             "drawn_pairs": None if images else pairs,
             "pair": pair,
             "ignore_split": ignore_split,
-            "root": str(root.absolute()) if root else None,
+            "root": absolute_path(root) if root else None,
             "path_column": path_column,
             "label_column": label_column,
             "pair_column": pair_column,
             "cache": str(cache.absolute()) if cache else None,
-            "outside": str(outside.absolute()) if outside else None,
+            "outside": absolute_path(outside) if outside else None,
             **read_setting_options(options),
             "max_seconds_per_fit": max_seconds_per_fit,
             "jobs": jobs,
@@ -152,23 +155,24 @@ def _run(
     """Load or draw the images, run the study in its folder, and print the result."""
     catalogue = elsewhere = None
     if settings.get("outside"):
-        elsewhere = load_further("--outside", Path(settings["outside"]), pair=settings["pair"])
-    images = Path(settings["images"]) if settings["images"] else None
-    if images is not None:
+        elsewhere = load_further("--outside", settings["outside"], pair=settings["pair"])
+    local = None
+    if (images := settings["images"]) is not None:
         catalogue = _load(images, settings)
+        local = None if is_url(images) else Path(images)
         n_workers = _plan(catalogue, settings)
     from joblib import parallel_config
 
     from skcomic.nets.workers import start_workers
 
     workers = parallel_config(backend="loky", initializer=_ignore_interrupts)
-    with locked_folder(out, root=images), workers:
+    with locked_folder(out, root=local), workers:
         finish_study(out)
         if resume and is_finished(working_folder(out)):
             page = out / PAGE
             console.print(f"The study in {out} is finished; see {page}", soft_wrap=True)
             return
-        working = prepare_folder(out, settings, root=images, force=force, resume=resume)
+        working = prepare_folder(out, settings, root=local, force=force, resume=resume)
         if catalogue is None:
             catalogue = _draw(console, working / DRAWN, settings)
             n_workers = _plan(catalogue, settings)
@@ -251,13 +255,12 @@ def _restored_settings(
     return former
 
 
-def _load(images: Path, settings: dict[str, Any]) -> "pd.DataFrame":
-    root = settings["root"]
+def _load(images: str, settings: dict[str, Any]) -> "pd.DataFrame":
     return load_images(
         images,
         pair=settings["pair"],
         ignore_split=settings["ignore_split"],
-        root=None if root is None else Path(root),
+        root=settings["root"],
         path_column=settings["path_column"],
         label_column=settings["label_column"],
         pair_column=settings["pair_column"],
@@ -272,7 +275,7 @@ def _draw(console: Console, folder: Path, settings: dict[str, Any]) -> "pd.DataF
     make_comic_faces(
         n_pairs, out_dir=folder, random_state=settings["random_state"], n_jobs=settings["jobs"]
     )
-    return _load(folder, settings)
+    return _load(str(folder), settings)
 
 
 def _ignore_interrupts() -> None:

@@ -16,6 +16,8 @@ import numpy as np
 
 from skcomic.images.decoding import PathLike, Rendering, decoder_version
 from skcomic.images.integrity import IntegrityMarker, marker_path
+from skcomic.images.remote_states import RemoteState, remote_states
+from skcomic.images.urls import is_url
 
 #: Bytes that one cache may take; a full cache stores nothing more. A raster of 64x64
 #: takes 8,308 bytes of the file (two pages of 4 KiB and its share of the tree), one of 32x32
@@ -31,13 +33,31 @@ _COUNT = struct.Struct("<Q")
 # A file that was written a moment ago may be written again and keep its time of change: Linux
 # takes that time from a clock that advances by 1 to 10 ms (CONFIG_HZ). Ten times the longest.
 _SETTLED_NANOSECONDS = 100_000_000
+# The times of files in stores are of whole seconds, by another clock.
+_SETTLED_IN_STORES = 2_000_000_000
 
 
-FileState = tuple[bytes, int, int, int, int]
+FileState = tuple[bytes, int, int, int, int] | RemoteState
+
+
+def file_states(paths: Sequence[PathLike]) -> list[FileState | None]:
+    """Return the `file_state` of each file, with few requests to the stores of URLs."""
+    urls = [os.fspath(path) for path in paths if is_url(path)]
+    if not urls:
+        return list(map(_local_state, paths))
+    of_urls = iter(remote_states(urls))
+    return [next(of_urls) if is_url(path) else _local_state(path) for path in paths]
 
 
 def file_state(path: PathLike) -> FileState | None:
-    """Return the name, inode, size and times of a file, which change with it; None if missing."""
+    """Return the name, inode, size and times of a file, which change with it; None if missing.
+
+    Of a file in a store, it is what the store says of its state; None if that is not enough.
+    """
+    return file_states([path])[0]
+
+
+def _local_state(path: PathLike) -> FileState | None:
     # pathlib would take longer than reading a raster.
     try:
         stat = os.stat(path)  # noqa: PTH116
@@ -51,6 +71,8 @@ def is_settled(before: FileState | None, after: FileState | None) -> bool:
     """Return whether a file was not changed between two states, nor shortly before."""
     if before is None or before != after:
         return False
+    if isinstance(before, RemoteState):
+        return time.time_ns() - before.changed > _SETTLED_IN_STORES
     return time.time_ns() - max(before[3:]) > _SETTLED_NANOSECONDS
 
 
@@ -82,9 +104,12 @@ def raster_keys(
         if state is None:
             keys.append(None)
             continue
-        name, *numbers = state
         key = settings_hash.copy()
-        key.update(b"%d|%d|%d|%d|" % tuple(numbers) + name)
+        if isinstance(state, RemoteState):
+            key.update(state.version + b"|" + state.name)
+        else:
+            name, *numbers = state
+            key.update(b"%d|%d|%d|%d|" % tuple(numbers) + name)
         keys.append(key.digest())
     return keys
 

@@ -110,7 +110,7 @@ class ImageReadError(ValueError):
     ----------
     failures : list of ImageFailure
         The same; each has a `path`, a `kind` ("missing", "empty", "not an image", "truncated",
-        "too large", "unreadable" or "permission") and a `reason`, which is text.
+        "too large", "unreadable", "permission" or "connection") and a `reason`, which is text.
     n_images : int
         Number of files that were tried.
 
@@ -241,7 +241,7 @@ def read_rasters(
     rasters: dict[tuple[int, int], np.ndarray] = {}
     n_decodes = 0
     try:
-        data = read_file(name)
+        data = read_file(path)
         while missing := [size for size in sizes if size not in rasters]:
             rasters |= decode_despite_metadata(data, partial(_decode, missing, rendering))
             n_decodes += 1
@@ -274,7 +274,7 @@ def read_grey(path: PathLike, rendering: Rendering = DEFAULT_RENDERING) -> Image
     """
     name = os.fspath(path)
     try:
-        return decode_despite_metadata(read_file(name), partial(_decode_upright, rendering))
+        return decode_despite_metadata(read_file(path), partial(_decode_upright, rendering))
     except Exception as error:  # any exception, see `read_rasters`
         raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
 
@@ -324,7 +324,7 @@ def examine_image(path: PathLike, size: tuple[int, int]) -> ImageFacts:
     """
     name = os.fspath(path)
     try:
-        return decode_despite_metadata(read_file(name), partial(_examine, size))
+        return decode_despite_metadata(read_file(path), partial(_examine, size))
     except Exception as error:  # any exception, see `read_rasters`
         raise ImageReadError([ImageFailure(name, *classify_error(name, error))]) from error
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skcomic.images.decoding import MAX_PIXELS
+from skcomic.images.fetching import fetch_ahead
 from skcomic.images.metadata import decode_despite_metadata
 from skcomic.images.opening import open_image, read_file
 
@@ -30,9 +31,9 @@ def inspect_files(paths: Sequence[str]) -> list[dict[str, Any]]:
     """
     chosen = np.linspace(0, len(paths) - 1, min(len(paths), _MAX_FILES)).astype(int)
     files = []
-    for path in (paths[number] for number in chosen):
+    for (file,) in fetch_ahead(paths, chosen[:, np.newaxis]):
         try:
-            files.append(decode_despite_metadata(read_file(path), _read_head))
+            files.append(decode_despite_metadata(read_file(file), _read_head))
         except Exception:  # any exception, see `read_rasters`: it was moved meanwhile
             continue
     if not files:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from skcomic.images.cache import RasterCache, file_state, is_settled, raster_keys
+from skcomic.images.cache import (
+    RasterCache,
+    file_state,
+    file_states,
+    is_settled,
+    raster_keys,
+)
 from skcomic.images.decoding import (
     DEFAULT_RENDERING,
     ImageFailure,
@@ -18,6 +24,8 @@ from skcomic.images.decoding import (
     Rendering,
     read_rasters,
 )
+from skcomic.images.fetching import fetch_ahead
+from skcomic.images.urls import is_url
 
 #: The highest grey level.
 WHITE = 255
@@ -32,6 +40,11 @@ _CHUNK = 2048
 # threads scale. With a few batches per thread, all threads are busy until the end, at little
 # overhead.
 _MAX_BATCHES = 64
+
+# Of files in stores, batches are smaller, since their files are in memory before they are decoded,
+# and chunks larger, since for each of them the folders of its files are listed twice.
+_REMOTE_BATCH = 8
+_MAX_REMOTE_CHUNKS = 4
 
 
 def load_rasters(
@@ -111,9 +124,12 @@ def try_rasters(
     rasters = [np.empty((len(paths), *size), dtype=np.uint8) for size in sizes]
     store = RasterCache.open(cache) if cache is not None else None
     failures: dict[int, ImageFailure] = {}
-    for start in range(0, len(paths), _CHUNK):
-        chunk = paths[start : start + _CHUNK]
-        parts = [array[start : start + _CHUNK] for array in rasters]
+    n_chunk = _CHUNK
+    if any(map(is_url, paths)):
+        n_chunk = max(n_chunk, len(paths) // _MAX_REMOTE_CHUNKS)
+    for start in range(0, len(paths), n_chunk):
+        chunk = paths[start : start + n_chunk]
+        parts = [array[start : start + n_chunk] for array in rasters]
         failed = _load_chunk(chunk, parts, rendering, n_jobs, store)
         failures |= {start + row: failed[row] for row in sorted(failed)}
     return rasters, failures
@@ -163,10 +179,12 @@ def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray) -> None:
     cache : str or path-like
         Folder of the cache.
     path : str or path-like
-        The image file.
+        The image file. That of a URL is not stored: only a state of before it was read would do.
     raster : ndarray of shape (height, width), uint8
         As from `read_raster`, with its defaults.
     """
+    if is_url(path):
+        return
     if is_settled(state := file_state(path), state):
         store = RasterCache.open(cache)
         store.write(raster_keys([state], raster.shape, DEFAULT_RENDERING), raster[np.newaxis])
@@ -193,21 +211,32 @@ def _load_chunk(
     """Fill the rasters of some images; return the rows that failed."""
     missing = np.ones((len(rasters), len(paths)), dtype=bool)
     if store:
-        states = [file_state(path) for path in paths]
+        states = file_states(paths)
         keys = [raster_keys(states, part.shape[1:], rendering) for part in rasters]
         missing = np.array([~store.read(k, part) for k, part in zip(keys, rasters, strict=True)])
     rows = np.flatnonzero(missing.any(axis=0))
     if not len(rows):
         return {}
-    batches = np.array_split(rows, min(len(rows), _MAX_BATCHES))
-    results = Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(
-        delayed(_decode)(paths, rasters, batch, missing, rendering) for batch in batches
+    n_batches = min(len(rows), _MAX_BATCHES)
+    is_remote = any(is_url(paths[row]) for row in rows.tolist())
+    if is_remote:
+        n_batches = -(-len(rows) // _REMOTE_BATCH)
+    batches = np.array_split(rows, n_batches)
+    batch_size = 1 if is_remote else "auto"
+    results = Parallel(
+        n_jobs=n_jobs, prefer="threads", require="sharedmem", batch_size=batch_size
+    )(
+        delayed(_decode)(files, rasters, batch, missing, rendering)
+        for batch, files in zip(batches, fetch_ahead(paths, batches), strict=True)
     )
     failed = {row: failure for _, failures in results for row, failure in failures.items()}
     if store:
         decoded_rows = [row for row in rows.tolist() if row not in failed]
+        after = file_states([paths[row] for row in decoded_rows])
         settled_rows = [
-            row for row in decoded_rows if is_settled(states[row], file_state(paths[row]))
+            row
+            for row, state in zip(decoded_rows, after, strict=True)
+            if is_settled(states[row], state)
         ]
         for is_missing, part_keys, part in zip(missing, keys, rasters, strict=True):
             kept_rows = [row for row in settled_rows if is_missing[row]]
@@ -217,7 +246,7 @@ def _load_chunk(
 
 
 def _decode(
-    paths: Sequence[PathLike],
+    files: Sequence[PathLike],
     rasters: list[np.ndarray],
     rows: np.ndarray,
     missing: np.ndarray,
@@ -225,13 +254,13 @@ def _decode(
 ) -> tuple[int, dict[int, ImageFailure]]:
     """Decode some images; return how often a file was decoded, and the rows that failed."""
     n_decodes, failures = 0, {}
-    for row in rows.tolist():
+    for row, file in zip(rows.tolist(), files, strict=True):
         targets = [
             part for part, is_missing in zip(rasters, missing[:, row], strict=True) if is_missing
         ]
         try:
             sizes = [target.shape[1:] for target in targets]
-            decoded, n = read_rasters(paths[row], sizes, rendering)
+            decoded, n = read_rasters(file, sizes, rendering)
         except ImageReadError as error:
             failures[row] = error.failures[0]
             continue

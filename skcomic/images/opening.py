@@ -25,6 +25,9 @@ from PIL.SgiImagePlugin import SgiImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from skcomic.images.remote import START_BYTES, RemoteFile
+from skcomic.images.urls import is_url
+
 # Formats that Pillow decodes itself. Those for which it starts another program (EPS:
 # Ghostscript) are excluded: opening an image must not run a program.
 _FORMATS: dict[str, type[ImageFile.ImageFile]] = {
@@ -106,8 +109,9 @@ _TRUNCATED_MESSAGES = re.compile(
 _TOO_LARGE_MESSAGES = re.compile(r"data too large|too much memory", re.IGNORECASE)
 
 FailureKind = Literal[
-    "missing", "empty", "not an image", "truncated", "too large", "unreadable", "permission"
-]
+    "missing", "empty", "not an image", "truncated", "too large", "unreadable", "permission",
+    "connection",
+]  # fmt: skip
 
 
 class RefusedError(Exception):
@@ -127,13 +131,13 @@ class RefusedError(Exception):
         self.reason = reason
 
 
-def read_file(name: str) -> bytes:
+def read_file(name: str | os.PathLike[str]) -> bytes:
     """Read a file whose first bytes are those of an image.
 
     Parameters
     ----------
-    name : str
-        Path of the file. Only regular files are opened: reading a pipe might never return.
+    name : str or path-like
+        Path or URL. Only regular files are opened: reading a pipe might never return.
 
     Returns
     -------
@@ -145,8 +149,10 @@ def read_file(name: str) -> bytes:
     RefusedError
         If it is not an image, not a regular file, empty or too large.
     OSError
-        If the system cannot read it.
+        If the system or the store cannot read it.
     """
+    if is_url(name):
+        return _read_remote(name if isinstance(name, RemoteFile) else RemoteFile(str(name)))
     # Neither pathlib nor a file object: they would take a tenth of the time of a small image.
     try:
         state = os.stat(name)  # noqa: PTH116
@@ -156,10 +162,7 @@ def read_file(name: str) -> bytes:
         is_folder = stat.S_ISDIR(state.st_mode)
         raise RefusedError("not an image", "is a folder" if is_folder else "is not a regular file")
     size = state.st_size
-    if not size:
-        raise RefusedError("empty", "is empty")
-    if size > MAX_BYTES:
-        raise RefusedError("too large", f"{size} bytes are more than the limit of {MAX_BYTES}")
+    _check_bytes(size)
     # Non-blocking, in case it was replaced by a pipe in the meantime.
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -170,6 +173,22 @@ def read_file(name: str) -> bytes:
     finally:
         os.close(descriptor)
     return data
+
+
+def _read_remote(file: RemoteFile) -> bytes:
+    data = file.read_start()
+    _check_bytes(len(data))
+    _format_of(data)
+    if len(data) == START_BYTES:
+        _check_bytes(len(data := file.read(MAX_BYTES + 1)))
+    return data
+
+
+def _check_bytes(size: int) -> None:
+    if not size:
+        raise RefusedError("empty", "is empty")
+    if size > MAX_BYTES:
+        raise RefusedError("too large", f"{size} bytes are more than the limit of {MAX_BYTES}")
 
 
 def open_image(data: bytes, max_pixels: int) -> ImageFile.ImageFile:
@@ -241,6 +260,8 @@ def classify_error(name: str, error: Exception) -> tuple[FailureKind, str]:
     if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
         is_link = os.path.islink(name)  # noqa: PTH114
         return "missing", "is a broken link" if is_link else "no such file"
+    if isinstance(error, ConnectionError):
+        return "connection", str(error)
     if isinstance(error, MemoryError):
         return "too large", "there is not enough memory to decode it"
     if isinstance(error, OSError) and error.strerror:
@@ -252,10 +273,7 @@ def classify_error(name: str, error: Exception) -> tuple[FailureKind, str]:
     is_truncated = isinstance(error.__cause__ or error, EOFError | IndexError | struct.error)
     if is_truncated or _TRUNCATED_MESSAGES.search(reason):
         return "truncated", f"ends too early, or is damaged ({reason})"
-    return (
-        "unreadable",
-        f"is damaged, or of an unsupported kind ({reason})",
-    )
+    return "unreadable", f"is damaged, or of an unsupported kind ({reason})"
 
 
 def is_image_head(head: bytes) -> bool:

@@ -8,6 +8,7 @@ from joblib import Parallel, delayed
 from PIL import Image, ImageFilter, ImageOps
 
 from skcomic.images.decoding import PathLike, Rendering, read_grey, resize_grey
+from skcomic.images.fetching import fetch_ahead
 
 # That threads decode: few for each, so that all are busy until the end.
 _MAX_BATCHES = 64
@@ -111,14 +112,16 @@ def perturbed_rasters(
     """
     rasters = {name: np.empty((len(paths), *size), np.uint8) for name in PERTURBATIONS}
 
-    def fill(rows: np.ndarray) -> None:
-        for row in rows.tolist():
-            image = read_grey(paths[row], rendering)
+    def fill(rows: np.ndarray, files: list[PathLike]) -> None:
+        for row, file in zip(rows.tolist(), files, strict=True):
+            image = read_grey(file, rendering)
             pixel = float(np.sqrt(image.width * image.height / (size[0] * size[1])))
             changed = perturb(image, pixel, np.random.default_rng([seed, row]))
             for name, each in zip(PERTURBATIONS, changed, strict=True):
                 rasters[name][row] = resize_grey(each, size, rendering)
 
     batches = np.array_split(np.arange(len(paths)), min(len(paths), _MAX_BATCHES))
-    Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(map(delayed(fill), batches))
+    Parallel(n_jobs=n_jobs, prefer="threads", require="sharedmem")(
+        map(delayed(fill), batches, fetch_ahead(paths, batches))
+    )
     return rasters

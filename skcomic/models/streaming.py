@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skcomic.evidence.probabilities import UNSURE
-from skcomic.images.decoding import PathLike, Rendering
-from skcomic.images.listing import walk_images
+from skcomic.images.decoding import EXTENSIONS, PathLike, Rendering
+from skcomic.images.listing import make_scan, walk_images
 from skcomic.images.loading import rasters_to_rows, try_rasters
+from skcomic.images.remote_folders import is_folder
+from skcomic.images.urls import file_path, is_url
 from skcomic.models.plan import Plan
 from skcomic.models.runtime import choose_runner
 
@@ -154,7 +156,8 @@ def find_images(where: str, skipped: Counter[str] | None = None) -> Iterator[str
     ----------
     where : str
         A file, which need not exist; a pattern such as ``faces/*.jpg``; or a folder, whose
-        images are listed with those of its sub-folders, sorted. Hidden files are skipped.
+        images are listed with those of its sub-folders, sorted. Hidden files are skipped. Of a
+        file or folder in a store, the URL; one that ends as image files do is not asked about.
     skipped : Counter, default=None
         What is skipped in folders is counted here, by the reason.
 
@@ -164,7 +167,13 @@ def find_images(where: str, skipped: Counter[str] | None = None) -> Iterator[str
         Of an image file.
     """
     skipped = Counter() if skipped is None else skipped
-    if not os.path.lexists(where) and glob.has_magic(where):
+    if is_url(where):
+        is_image = file_path(where).name.lower().endswith(EXTENSIONS)
+        if is_image or not is_folder(where):
+            yield where
+        else:
+            yield from walk_images(where, skipped, scan=make_scan(where))
+    elif not os.path.lexists(where) and glob.has_magic(where):
         for match in sorted(glob.iglob(where, recursive=True)):  # noqa: PTH207
             yield from find_images(match, skipped)
     elif os.path.isdir(where):  # noqa: PTH112

@@ -20,8 +20,9 @@ from skcomic._compat.joblib import follow_working_directory
 from skcomic._estimator import reset_run_parameters
 from skcomic._version import __version__
 from skcomic.evidence.intervals import score_interval
-from skcomic.images.cache import file_state
+from skcomic.images.cache import file_states
 from skcomic.images.decoding import PathLike
+from skcomic.images.urls import is_url
 from skcomic.nets.checkpoints import EVALUATION, FitStore, TrainingState
 from skcomic.nets.supervision import retry_on_worker_death, supervised_workers
 from skcomic.study.contenders import Contender, describe_contender, expected_work, find_net
@@ -273,11 +274,10 @@ def _key(
     versions = [__version__, version("scikit-learn")]
     if find_net(contender) is not None:
         versions += [version("tensorflow"), version("keras")]
-    images = [
-        (file_state(path), label)
-        for part in (train, validation)
-        for path, label in zip(part.path, part.label, strict=True)
-    ]
+    paths, labels = [*train.path, *validation.path], [*train.label, *validation.label]
+    images = list(zip(file_states(paths), labels, strict=True))
+    if any(state is None and is_url(path) for path, (state, _) in zip(paths, images, strict=True)):
+        return None  # its store does not tell whether it changes
     with suppress(pickle.PicklingError, AttributeError, TypeError):  # such as a function in it
         whole = joblib.hash((contender, versions, images, len(train), others))
         return sha256(whole.encode()).hexdigest()

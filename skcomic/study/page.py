@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +14,7 @@ from skcomic._files import write_file
 from skcomic.evidence.evaluation import PROBABILITY, SCORE_LABELS
 from skcomic.images.decoding import ImageReadError, read_raster
 from skcomic.images.thumbnails import encode_raster, encode_thumbnail
+from skcomic.images.urls import file_path
 from skcomic.models.card import render_card
 from skcomic.models.persistence import save
 from skcomic.selection.costs import COST_LABELS
@@ -201,7 +201,7 @@ def _render(study: Study, pictures: Mapping[Any, bytes], command: str) -> str:
     templates = Environment(
         loader=PackageLoader("skcomic.study", ""), autoescape=True, undefined=StrictUndefined
     )
-    templates.filters["basename"] = os.path.basename
+    templates.filters["basename"] = lambda path: file_path(path).name
     encoded = {name: base64.b64encode(svg).decode() for name, svg in pictures.items()}
     page = templates.get_template("report.html").render(
         study=study,
