@@ -18,6 +18,7 @@ from skcomic.catalogue.validation import PARTS, validate_catalogue
 from skcomic.images.decoding import PathLike
 from skcomic.images.loading import temporary_cache
 from skcomic.study.abstention import measure_abstention
+from skcomic.study.cluster import tidy_workers
 from skcomic.study.comparison import Run
 from skcomic.study.contenders import (
     Contender,
@@ -178,6 +179,7 @@ def run_study(
         temporary_cache() if cache is None else nullcontext(cache) as cache_folder,
         # What the search has measured at the largest size is not measured again.
         TemporaryDirectory(prefix="skcomic-") as scratch,
+        tidy_workers([scratch, cache_folder] if cache is None else [scratch]),
     ):
         run = Run(plan.n_jobs, checkpoint_dir, checkpoint_dir or scratch, max_seconds_per_fit)
         runner = _Runner(plan, run, cache_folder, on_progress or (lambda _: None))
