@@ -67,10 +67,11 @@ def dask_client(dask: str | None, n_workers: int) -> "Iterator[Client | None]":
                 n_workers=n_workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address=":0",  # of another port than another study's; there is none
                 memory_limit=0,  # as joblib's own workers; a study that is too large is refused
                 silence_logs=logging.CRITICAL,
-                scheduler_kwargs={"allowed_failures": 0},  # `ClusterBackend` tries them again
+                # `ClusterBackend` tries tasks again, too.
+                scheduler_kwargs={"dashboard": False, "allowed_failures": 0},
                 preload=_IGNORE_INTERRUPTS,
             )
             stack.enter_context(cluster)

@@ -56,6 +56,7 @@ class ClusterBackend(DaskDistributedBackend):
     def start_call(self) -> None:
         """Begin the tasks of one call of `joblib.Parallel`."""
         super().start_call()
+        self._is_over = False
         self._lock = threading.Lock()
         self._n_running = 0
         self._suspects: list[tuple[Any, Callable[[Any], None], int]] = []
@@ -64,6 +65,7 @@ class ClusterBackend(DaskDistributedBackend):
     def stop_call(self) -> None:
         """End the tasks of one call: the workers may forget what was sent to them."""
         super().stop_call()
+        self._is_over = True
         self.data_futures.clear()
         self._sent.clear()
 
@@ -80,6 +82,8 @@ class ClusterBackend(DaskDistributedBackend):
 
         def look_for_error(future: "Future[Any]") -> None:
             error = future.exception()  # of dask; those of the task are results
+            if self._is_over:
+                return
             if isinstance(error, KilledWorker):
                 self._try_again(batch, callback, n_deaths, error.allowed_failures + 1)
             elif error is not None:
