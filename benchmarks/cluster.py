@@ -60,9 +60,8 @@ def main() -> None:
             print(f"{n_workers} workers:", rounds[-1], flush=True)
     for stage, most in (("read", 0.6), ("search", 0.65)):
         one, two = (statistics.median(each[stage] for each in found[n]) for n in (1, 2))
-        print(
-            f"{stage}: {one:.1f} s with one, {two:.1f} s with two: {two / one:.2f} (at most {most})"
-        )
+        share = f"{two / one:.2f} of the time of one; asked is at most {most}"
+        print(f"{stage}: {one:.1f} s with one worker, {two:.1f} s with two: {share}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def tidy_workers(folders: list[PathLike]) -> Iterator[None]:
 
     Raises
     ------
-    RuntimeError
+    ImportError
         If workers have another version of skcomic, or none.
     """
     backend = active_dask_backend()
@@ -31,7 +31,7 @@ def tidy_workers(folders: list[PathLike]) -> Iterator[None]:
         return
     found = backend.client.run(resolve_name, "skcomic._version:__version__", on_error="return")
     if others := {str(version) for version in found.values()} - {__version__}:
-        raise RuntimeError(
+        raise ImportError(
             f"the workers of the dask cluster must have skcomic {__version__}, as this process, "
             f"but some have another: {', '.join(sorted(others))}"
         )

@@ -106,7 +106,8 @@ def run_study(
         start than they save, none is started.
     cache : str, path-like or None, default=None
         Folder that keeps the decoded images for other studies; see `ImageVectorizer`. None: a
-        folder that is deleted afterwards. An image is decoded once per size in any case.
+        folder that is deleted afterwards. An image is decoded once per size in any case, or on
+        each machine of a dask cluster, unless all of them see the folder.
     checkpoint_dir : str, path-like or None, default=None
         Folder that keeps the fits as they end. A study that was killed, started again with the
         same folder, ends as it would have ended, in less time; see `ConvNetClassifier`. Your own
@@ -138,6 +139,8 @@ def run_study(
     TimeoutError
         If the last fit, or one of `repeats`, takes longer than `max_seconds_per_fit`. A classifier
         without a network that does so fails, and the study goes on.
+    ImportError
+        If workers of a dask cluster have another version of skcomic, or none.
     MemoryError
         If the images do not fit into memory; the message gives the figures. Nothing large
         was loaded by then.
@@ -149,6 +152,11 @@ def run_study(
     The report this follows divided by 225, counted the bytes of the rows wrongly and let the
     two images of a pair fall on both sides of its splits. Here grey levels are divided by
     255, sizes are in real bytes, shares are shares, and pairs stay together.
+
+    Within ``joblib.parallel_config(backend="dask")``, contenders are trained on the dask cluster,
+    with all of its workers, whatever `n_jobs` is. Its machines must see the images under the same
+    paths; workers of one thread each are best, since fits in one process take turns. A worker that
+    dies is survived; a contender whose training kills each worker fails.
 
     Examples
     --------
