@@ -1,9 +1,10 @@
-"""joblib: its backend of worker processes, these processes, and what a task consists of."""
+"""joblib: its backends of worker processes, these processes, and what a task consists of."""
 
 import math
 import multiprocessing
 import os
 import re
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -14,11 +15,13 @@ from joblib.parallel import LokyBackend, get_active_backend
 
 __all__ = [
     "LokyBackend",
+    "active_dask_backend",
     "active_loky_backend",
     "calls_in",
     "exit_codes",
     "follow_working_directory",
     "keep_worker_process",
+    "threads_of_dask_worker",
 ]
 
 
@@ -32,6 +35,30 @@ def active_loky_backend() -> LokyBackend | None:
     """
     backend, _ = get_active_backend()
     return backend if isinstance(backend, LokyBackend) else None
+
+
+def active_dask_backend() -> Any:
+    """Return the backend of joblib where that runs tasks on a dask cluster.
+
+    Returns
+    -------
+    backend : DaskDistributedBackend or None
+        None where another one is active. Its attribute `client` is the client of the cluster.
+    """
+    dask = sys.modules.get("joblib._dask")  # to import it takes a second
+    backend, _ = get_active_backend()
+    return backend if dask and isinstance(backend, dask.DaskDistributedBackend) else None
+
+
+def threads_of_dask_worker() -> int | None:
+    """Return how many threads the dask worker has that this task runs in; None elsewhere."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return None
+    try:
+        return int(distributed.get_worker().state.nthreads)
+    except ValueError:  # this is no task of dask
+        return None
 
 
 def calls_in(batch: Any) -> list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:

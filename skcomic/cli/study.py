@@ -4,7 +4,7 @@ import json
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +30,7 @@ from skcomic.cli.catalogue_options import (
     load_further,
     load_images,
 )
+from skcomic.cli.cluster import check_dask, dask_client
 from skcomic.cli.setting_options import option_name, read_setting_options, with_setting_options
 from skcomic.cli.study_command import write_command
 from skcomic.cli.study_progress import ProgressReporter
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 # Options that have other names in settings.json, and those that a resumed study may change.
 _NAMES = {option_name(setting): setting.name for setting in fields(StudySettings)}
 _NAMES["pairs"] = "drawn_pairs"
-_NOT_FIXED = {"jobs", "cache", "max_seconds_per_fit"}
+_NOT_FIXED = {"jobs", "dask", "cache", "max_seconds_per_fit"}
 
 Outside = Annotated[
     str | None,
@@ -97,6 +98,14 @@ def study(
         float | None, typer.Option(help="A contender whose training takes longer fails.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Run the fits on a dask cluster: that of the scheduler at this address, such as "
+            "tcp://host:8786, or 'local', of as many processes as --jobs says.",
+        ),
+    ] = None,
     outside: Outside = None,
     pairs: Annotated[int, typer.Option(help="Pairs to draw where there are no IMAGES.")] = 100,
     force: Annotated[
@@ -112,7 +121,7 @@ def study(
     console = plain_console()
     with plain_errors(resume or out):
         # Every option is checked before anything large is imported or anything is deleted.
-        _check_run_options(jobs, pairs, max_seconds_per_fit, cache)
+        _check_run_options(jobs, dask, pairs, max_seconds_per_fit, cache)
         settings: dict[str, Any] = {
             "images": absolute_path(images) if images else None,
             "drawn_pairs": None if images else pairs,
@@ -127,6 +136,7 @@ def study(
             **read_setting_options(options),
             "max_seconds_per_fit": max_seconds_per_fit,
             "jobs": jobs,
+            "dask": dask,
         }
         if resume:
             asked = {**settings, "out": str(out.absolute())}
@@ -135,9 +145,14 @@ def study(
 
 
 def _check_run_options(
-    jobs: int, pairs: int, max_seconds_per_fit: float | None, cache: Path | None
+    jobs: int,
+    dask: str | None,
+    pairs: int,
+    max_seconds_per_fit: float | None,
+    cache: Path | None,
 ) -> None:
     check_jobs(jobs)
+    check_dask(dask)
     check_option("--pairs", pairs, pairs >= 1, "1 or more")
     is_valid = max_seconds_per_fit is None or max_seconds_per_fit > 0
     check_option("--max-seconds-per-fit", max_seconds_per_fit, is_valid, "above 0")
@@ -161,12 +176,13 @@ def _run(
         catalogue = _load(images, settings)
         local = None if is_url(images) else Path(images)
         n_workers = _plan(catalogue, settings)
-    from joblib import parallel_config
+    from joblib import effective_n_jobs, parallel_config
 
     from skcomic.nets.workers import start_workers
 
+    cluster = dask_client(settings.get("dask"), effective_n_jobs(settings["jobs"]))
     workers = parallel_config(backend="loky", initializer=_ignore_interrupts)
-    with locked_folder(out, root=local), workers:
+    with cluster as client, locked_folder(out, root=local), workers:
         finish_study(out)
         if resume and is_finished(working_folder(out)):
             page = out / PAGE
@@ -176,8 +192,9 @@ def _run(
         if catalogue is None:
             catalogue = _draw(console, working / DRAWN, settings)
             n_workers = _plan(catalogue, settings)
-        start_workers(n_workers)
-        result = _run_study(console, catalogue, elsewhere, out, working, settings, reset=force)
+        start_workers(n_workers if client is None else 1)
+        with nullcontext() if client is None else parallel_config(backend="dask", client=client):
+            result = _run_study(console, catalogue, elsewhere, out, working, settings, reset=force)
         finish_study(out)
     print_result(console, result)
     console.print(f"Everything is in {out}; begin with {out / PAGE}", soft_wrap=True)

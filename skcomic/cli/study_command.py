@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 # They decide no outcome.
-_OF_ONE_RUN = ("context", "images", "out", "cache", "jobs", "force", "resume")
+_OF_ONE_RUN = ("context", "images", "out", "cache", "jobs", "dask", "force", "resume")
 
 
 def write_command(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from skcomic._compat.joblib import keep_worker_process
+from skcomic._compat.joblib import keep_worker_process, threads_of_dask_worker
 from skcomic._compat.keras import IMPORT_MESSAGES, has_thread_setting
 
 _THREAD_VARIABLES = {
@@ -160,8 +160,11 @@ def _gc_disabled() -> Iterator[None]:
 
 
 def _limit_threads(tensorflow: Any) -> None:
-    """Give TensorFlow as many threads as ``OMP_NUM_THREADS`` says, unless they are set already."""
-    budget = os.environ.get("OMP_NUM_THREADS", "")
+    """Give TensorFlow as many threads as ``OMP_NUM_THREADS`` says, unless they are set already.
+
+    A worker of dask that was started without that variable has a number of threads of its own.
+    """
+    budget = os.environ.get("OMP_NUM_THREADS", str(threads_of_dask_worker()))
     if not budget.isdigit() or int(budget) < 1:
         return
     for variable, name in _THREAD_VARIABLES.items():

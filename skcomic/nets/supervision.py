@@ -3,7 +3,8 @@
 A worker that the system kills (for want of memory, say) takes all other workers of joblib with
 it, and joblib does not say which task was the cause. So each task leaves a mark while it runs. The
 tasks that were running when a worker died are tried again, each with nothing else running; the
-one during which a process then dies once more fails.
+one during which a process then dies once more fails. On a dask cluster, whose workers die one by
+one, the scheduler knows which tasks they had: `ClusterBackend` tries those again.
 """
 
 import fcntl
@@ -13,13 +14,20 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from joblib import effective_n_jobs, parallel_config
 
-from skcomic._compat.joblib import LokyBackend, active_loky_backend, calls_in, exit_codes
+from skcomic._compat.joblib import (
+    LokyBackend,
+    active_dask_backend,
+    active_loky_backend,
+    calls_in,
+    exit_codes,
+)
 from skcomic._compat.sklearn import reset_subtasks
 from skcomic.nets.workers import end_with_parent
 
@@ -46,7 +54,10 @@ class SupervisedBackend(LokyBackend):
 
 @contextmanager
 def supervised_workers(n_jobs: int | None) -> Iterator[SupervisedBackend | None]:
-    """Let joblib run its tasks in workers that `retry_on_worker_death` can supervise.
+    """Let joblib run its tasks in workers that may die.
+
+    Those of joblib's own are supervised by `retry_on_worker_death`, those of a dask cluster one by
+    one.
 
     Parameters
     ----------
@@ -58,6 +69,12 @@ def supervised_workers(n_jobs: int | None) -> Iterator[SupervisedBackend | None]
     backend : SupervisedBackend or None
         None where tasks do not run in worker processes of joblib's own.
     """
+    if (cluster := active_dask_backend()) is not None:
+        from skcomic.nets.cluster import ClusterBackend  # imports dask
+
+        with parallel_config(backend=ClusterBackend.like(cluster)):
+            yield None
+        return
     active = active_loky_backend()
     if active is None or effective_n_jobs(n_jobs) == 1:
         yield None
@@ -153,25 +170,42 @@ class SupervisedTask:
             return self.batch()
         deaths = _deaths(self.marks / f"{self.key}{_DEATHS}")
         if len(deaths) >= _MAX_DEATHS:
-            self._fail(
-                f"its process was killed {len(deaths)} times ({deaths[-1]}), the last time while "
-                "nothing else was trained; perhaps memory ran out"
-            )
+            fail_fits(self.batch, len(deaths), deaths[-1])
             return self.batch()
         with running_marker(self.marks, self.key, alone=bool(deaths)):
             return self.batch()
 
-    def _fail(self, reason: str) -> None:
-        """Let the fit in this task raise an error, which scikit-learn deals with as with any."""
 
-        def fit(*_: Any, **__: Any) -> None:
-            raise ChildProcessError(reason)
+def fail_fits(batch: Any, n_deaths: int, how: str) -> None:
+    """Let the fits in a task raise an error, which scikit-learn deals with as with any.
 
-        calls = calls_in(self.batch)
-        if not calls or not all(args and hasattr(args[0], "fit") for _, args, _ in calls):
-            raise ChildProcessError(reason)
-        for _, (estimator, *_), _ in calls:
-            vars(estimator)["fit"] = fit
+    Parameters
+    ----------
+    batch : BatchedCalls
+        The task as joblib submits it; its estimators are changed.
+    n_deaths : int
+        How many processes have died of it, the last one while nothing else was trained.
+    how : str
+        What the last one died of.
+
+    Raises
+    ------
+    ChildProcessError
+        If the task is no fit: then it fails as a whole.
+    """
+    reason = (
+        f"its process was killed {n_deaths} times ({how}), the last time while nothing else was "
+        "trained; perhaps memory ran out"
+    )
+    calls = calls_in(batch)
+    if not calls or not all(args and hasattr(args[0], "fit") for _, args, _ in calls):
+        raise ChildProcessError(reason)
+    for _, (estimator, *_), _ in calls:
+        vars(estimator)["fit"] = partial(_raise_killed, reason)
+
+
+def _raise_killed(reason: str, *_: Any, **__: Any) -> NoReturn:
+    raise ChildProcessError(reason)
 
 
 @contextmanager

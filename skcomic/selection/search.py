@@ -84,7 +84,8 @@ class BalancedRandomizedSearchCV(SearchHooks, RandomizedSearchCV):
     A worker that the system kills does not end a search of a `ConvNetClassifier` in joblib's
     worker processes: fits that are finished are kept, those that were under way are tried again
     one by one, and one whose process is then killed again fails, as `error_score` says. For that,
-    a search of a classifier without `random_state` draws one seed for all its fits.
+    a search of a classifier without `random_state` draws one seed for all its fits. On a dask
+    cluster, only the fits of the worker that died are tried again.
 
     Examples
     --------

@@ -137,11 +137,12 @@ def compare(
         ((expected_work(each[1]), each) for each in contenders), key=itemgetter(0), reverse=True
     )
     groups = [works] if find_sufficient is None else _group_by_work(works)
+    parts = [part[["path", "label"]] for part in (train, validation)]  # no more need travel
 
     def evaluate_all(group: list[Contender]) -> list[tuple[dict[str, Any], Answers | None]]:
         fits = [run.prepare(clone(estimator)) for _, estimator in group]
         return Parallel(n_jobs=run.n_jobs, pre_dispatch="2*n_jobs")(
-            delayed(_try_evaluate)(fit, train, validation, positive, measure_use, run.evaluations)
+            delayed(_try_evaluate)(fit, *parts, positive, measure_use, run.evaluations)
             for fit in fits
         )
 

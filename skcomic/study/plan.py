@@ -10,6 +10,7 @@ from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
+from skcomic._compat.joblib import active_dask_backend
 from skcomic.catalogue.validation import validate_catalogue
 from skcomic.evidence.evaluation import choose_positive
 from skcomic.selection.costs import HOLDOUT_TOLERANCE, ONE_SE
@@ -107,7 +108,9 @@ def plan_study(catalogue: pd.DataFrame, given: dict[str, Any], n_jobs: int | Non
     if expected <= n_workers * _SECONDS_PER_WORKER:
         n_workers = 1
     n_images = {name: len(part) for name, part in parts.items()}
-    check_memory(n_images, settings, n_workers, n_contenders)
+    # The workers of a cluster have memory of their own.
+    n_here = n_workers if active_dask_backend() is None else 1
+    check_memory(n_images, settings, n_here, n_contenders)
     return Plan(settings, own, n_workers)
 
 

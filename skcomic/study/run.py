@@ -18,6 +18,7 @@ from skcomic.catalogue.validation import PARTS, validate_catalogue
 from skcomic.images.decoding import PathLike
 from skcomic.images.loading import temporary_cache
 from skcomic.study.abstention import measure_abstention
+from skcomic.study.cluster import tidy_workers
 from skcomic.study.comparison import Run
 from skcomic.study.contenders import (
     Contender,
@@ -105,7 +106,8 @@ def run_study(
         start than they save, none is started.
     cache : str, path-like or None, default=None
         Folder that keeps the decoded images for other studies; see `ImageVectorizer`. None: a
-        folder that is deleted afterwards. An image is decoded once per size in any case.
+        folder that is deleted afterwards. An image is decoded once per size in any case, or on
+        each machine of a dask cluster, unless all of them see the folder.
     checkpoint_dir : str, path-like or None, default=None
         Folder that keeps the fits as they end. A study that was killed, started again with the
         same folder, ends as it would have ended, in less time; see `ConvNetClassifier`. Your own
@@ -137,6 +139,8 @@ def run_study(
     TimeoutError
         If the last fit, or one of `repeats`, takes longer than `max_seconds_per_fit`. A classifier
         without a network that does so fails, and the study goes on.
+    ImportError
+        If workers of a dask cluster have another version of skcomic, or none.
     MemoryError
         If the images do not fit into memory; the message gives the figures. Nothing large
         was loaded by then.
@@ -148,6 +152,11 @@ def run_study(
     The report this follows divided by 225, counted the bytes of the rows wrongly and let the
     two images of a pair fall on both sides of its splits. Here grey levels are divided by
     255, sizes are in real bytes, shares are shares, and pairs stay together.
+
+    Within ``joblib.parallel_config(backend="dask")``, contenders are trained on the dask cluster,
+    with all of its workers, whatever `n_jobs` is. Its machines must see the images under the same
+    paths; workers of one thread each are best, since fits in one process take turns. A worker that
+    dies is survived; a contender whose training kills each worker fails.
 
     Examples
     --------
@@ -178,6 +187,7 @@ def run_study(
         temporary_cache() if cache is None else nullcontext(cache) as cache_folder,
         # What the search has measured at the largest size is not measured again.
         TemporaryDirectory(prefix="skcomic-") as scratch,
+        tidy_workers([scratch, cache_folder] if cache is None else [scratch]),
     ):
         run = Run(plan.n_jobs, checkpoint_dir, checkpoint_dir or scratch, max_seconds_per_fit)
         runner = _Runner(plan, run, cache_folder, on_progress or (lambda _: None))

@@ -49,6 +49,7 @@ COMMANDS = {
         "--cache": ["FILE"],
         "--max-seconds-per-fit": ["0", "-1", "x"],
         "--jobs": ["0", "x"],
+        "--dask": ["nowhere", "", "tcp://host", "8786"],
         "--outside": ["NOWHERE", "FILE"],
         "--pairs": ["0", "-3", "x"],
         "--resume": ["NOWHERE", "FILE"],

@@ -56,3 +56,17 @@ class SlowTransformer(TransformerMixin, BaseEstimator):
     def transform(self, X):
         time.sleep(self.seconds)
         return X
+
+
+class KilledOnce(NameClassifier):
+    """Loses its process in the middle of a training, but only the first time."""
+
+    def __init__(self, mark: str, log: str | None = None) -> None:
+        super().__init__(log)
+        self.mark = mark
+
+    def fit(self, X, y):
+        if not Path(self.mark).exists():
+            Path(self.mark).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y)

@@ -1,0 +1,68 @@
+"""Two dask workers of one thread each against one: ``python benchmarks/cluster.py ROOT``.
+
+Prints the wall seconds of reading all images, and of the search of a study of them, both on a
+cluster of separate processes; each round starts a cluster and an empty cache. ROOT is a folder of
+images as for ``skcomic study``; the contenders are nets of one size, which train as long as each
+other.
+"""
+
+import argparse
+import logging
+import statistics
+from pathlib import Path
+from typing import Any
+
+N_NETS = 4
+
+
+def measure(root: Path, n_workers: int, size: int, epochs: int) -> dict[str, float]:
+    """Run a study on so many workers; return the seconds of its stages."""
+    from distributed import Client, LocalCluster
+    from joblib import parallel_config
+    from sklearn.base import clone
+
+    from skcomic import load_catalogue, make_contenders, run_study
+
+    net = make_contenders(size, families=["report"])["8_max_1"].set_params(classify__epochs=epochs)
+    nets = {f"net_{i}": clone(net).set_params(classify__random_state=i) for i in range(N_NETS)}
+    settings: dict[str, Any] = {"sizes": (size,), "validation": "holdout", "contenders": nets}
+    with (
+        LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0,
+            silence_logs=logging.CRITICAL, scheduler_kwargs={"dashboard": False},
+        ) as cluster,
+        Client(cluster) as client,
+        parallel_config(backend="dask"),
+    ):  # fmt: skip
+        client.run(_import_classifier)  # as before a second study on the same cluster
+        seconds = run_study(load_catalogue(root), **settings).stage_seconds
+    return {"read": seconds["split"], "search": seconds["search"]}
+
+
+def _import_classifier() -> None:
+    import skcomic.nets.convnet  # noqa: F401
+
+
+def main() -> None:
+    """Print the measurements."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    found: dict[int, list[dict[str, float]]] = {1: [], 2: []}
+    for _ in range(args.rounds):
+        for n_workers, rounds in found.items():  # in turn: another load is on both alike
+            rounds.append(measure(args.root, n_workers, args.size, args.epochs))
+            print(f"{n_workers} workers:", rounds[-1], flush=True)
+    for stage, most in (("read", 0.6), ("search", 0.65)):
+        one, two = (statistics.median(each[stage] for each in found[n]) for n in (1, 2))
+        share = f"{two / one:.2f} of the time of one; asked is at most {most}"
+        print(f"{stage}: {one:.1f} s with one worker, {two:.1f} s with two: {share}")
+
+
+if __name__ == "__main__":
+    main()
