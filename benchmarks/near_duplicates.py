@@ -13,12 +13,9 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from skcomic import check_catalogue, load_catalogue
-from skcomic.catalogue.duplicates import (
-    COMPARED_SIDE,
-    MAX_DISTANCE,
-    find_duplicates,
-    perceptual_hashes,
-)
+from skcomic.catalogue.duplicates import find_duplicates
+from skcomic.catalogue.hashing import COMPARED_SIDE, perceptual_hashes
+from skcomic.catalogue.near_hashes import MAX_DISTANCE
 from skcomic.images.decoding import examine_image
 from skcomic.images.loading import load_rasters
 

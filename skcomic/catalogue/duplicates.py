@@ -2,39 +2,20 @@
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from skcomic.catalogue.hashing import COMPARED_SIDE, hash_images
+from skcomic.catalogue.looks import Looks
 from skcomic.catalogue.validation import validate_catalogue
 from skcomic.images.contents import file_digests, file_sizes
 from skcomic.images.decoding import ImageFailure, PathLike
-from skcomic.images.loading import try_rasters
-
-#: Side, in pixels, of the rasters that are compared; smaller ones have too little detail.
-COMPARED_SIDE = 32
-
-#: Bits of a hash, and the unsigned integers of 64 bits that hold them.
-N_BITS, N_WORDS = 256, 4
-
-#: Two images look the same if their hashes differ by at most this many bits. Most versions of one
-#: real image differ by fewer, different images by 60 or more (table in `join_duplicates`).
-MAX_DISTANCE = 32
-
-# Standard deviation, in grey levels, below which a raster has no pattern: the bits of its hash are
-# rounding errors, and a black image would look like a white one. If the contrast of 360 real
-# images is reduced to 2, rounding changes 30 of the 256 bits at most (MAX_DISTANCE is 32); if it
-# is reduced to 1, 52.
-_MIN_CONTRAST = 2
-
-# Distances that are in memory at a time: few enough for the cache of a processor. All 200 million
-# of 20,000 hashes take 1.1 s; in blocks of 2**12 or 2**16 1.5 s, of 2**20 1.0 s, of 2**24 1.4 s.
-_BLOCK = 2**18
 
 _NONE = -1
 
@@ -141,16 +122,13 @@ def join_duplicates(
     ['again', 'again', 'pair_0001', 'pair_0002']
     """
     catalogue = validate_catalogue(catalogue)
-    (rasters,), failures = try_rasters(
-        catalogue.path.tolist(), [(COMPARED_SIDE, COMPARED_SIDE)], n_jobs=n_jobs, cache=cache
-    )
-    if failures:
-        _warn_unreadable(list(failures.values()))
+    size = (COMPARED_SIDE, COMPARED_SIDE)
+    hashes = hash_images(catalogue.path.tolist(), [size], n_jobs=n_jobs, cache=cache)
+    if hashes.failures:
+        _warn_unreadable(list(hashes.failures.values()))
     is_read = np.ones(len(catalogue), dtype=bool)
-    is_read[list(failures)] = False
-    hashes = perceptual_hashes(rasters)
-    hashes[~is_read] = 0
-    return join_pairs(catalogue, find_duplicates(catalogue, hashes, is_read))
+    is_read[list(hashes.failures)] = False
+    return join_pairs(catalogue, find_duplicates(catalogue, hashes.looks, is_read))
 
 
 def _warn_unreadable(failures: list[ImageFailure]) -> None:
@@ -217,10 +195,7 @@ def join_groups(group: np.ndarray, links: Links) -> np.ndarray:
 def find_duplicates(
     catalogue: pd.DataFrame, hashes: np.ndarray, is_read: np.ndarray
 ) -> Duplicates:
-    """Compare each image of a catalogue with all others.
-
-    Memory does not grow with the square of the number of images: only the distances of one block
-    are in memory, and of the images that look the same only the first.
+    """Find, for each image of a catalogue, an earlier one with the same content or look.
 
     Parameters
     ----------
@@ -236,24 +211,14 @@ def find_duplicates(
     duplicates : Duplicates
         The images of one pair may look the same: they are compared only by content.
     """
-    pairs = pd.factorize(catalogue.pair)[0]
     copy_of = _find_copies(catalogue.path.tolist(), is_read)
-    similar_to = np.full(len(catalogue), _NONE)
-    distance = np.full(len(catalogue), _NONE)
-
-    def links() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        copies = np.flatnonzero(copy_of != _NONE)
-        yield copies, copy_of[copies]
-        for earlier, later, bits in _find_similar(hashes):
-            others = pairs[earlier] != pairs[later]
-            earlier, later, bits = earlier[others], later[others], bits[others]
-            # Blocks are in the order of the rows, so the first one found is the first of all.
-            rows, place = np.unique(later, return_index=True)
-            new = similar_to[rows] == _NONE
-            similar_to[rows[new]], distance[rows[new]] = earlier[place[new]], bits[place[new]]
-            yield earlier, later
-
-    group = join_groups(np.arange(len(catalogue)), links())
+    copies = np.flatnonzero(copy_of != _NONE)
+    looks = Looks(hashes, pd.factorize(catalogue.pair)[0])
+    links = chain([(copies, copy_of[copies])], looks.links())
+    group = join_groups(np.arange(len(catalogue)), links)
+    similar_to = looks.similar_to()
+    bits = np.bitwise_count(hashes ^ hashes[similar_to]).sum(axis=1, dtype=int)
+    distance = np.where(similar_to == _NONE, _NONE, bits)
     return Duplicates(copy_of, similar_to, distance, group)
 
 
@@ -272,47 +237,3 @@ def _find_copies(paths: Sequence[PathLike], is_read: np.ndarray) -> np.ndarray:
         else:
             first[content] = row
     return copy_of
-
-
-def perceptual_hashes(rasters: np.ndarray) -> np.ndarray:
-    """Hash images such that images that look the same have similar hashes.
-
-    Parameters
-    ----------
-    rasters : ndarray of shape (n_images, height, width), uint8
-        Grey levels, of `COMPARED_SIDE` pixels or more on each side.
-
-    Returns
-    -------
-    hashes : ndarray of shape (n_images, 4), uint64
-        256 bits for each image; zeros for a raster without a pattern.
-    """
-    import imagehash  # not at the top: with SciPy's transforms it takes 0.3 seconds
-
-    side = round(N_BITS**0.5)
-    bits = np.zeros((len(rasters), N_BITS), dtype=bool)
-    for row, raster in enumerate(rasters):
-        if raster.std() >= _MIN_CONTRAST:
-            image = Image.fromarray(raster)
-            image = image.resize((COMPARED_SIDE, COMPARED_SIDE), Image.Resampling.BOX)
-            bits[row] = imagehash.phash(image, side, COMPARED_SIDE // side).hash.ravel()
-    return np.packbits(bits, axis=1).view(np.uint64)
-
-
-def _find_similar(hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield, for each block, pairs of rows with similar hashes and the bits that differ."""
-    rows = np.flatnonzero(hashes.any(axis=1))
-    hashes = hashes[rows]
-    words = np.ascontiguousarray(hashes.T)
-    step = max(1, _BLOCK // max(1, len(rows)))
-    for start in range(0, len(rows), step):
-        block = slice(start, start + step)
-        # Half of the bits exclude nearly all pairs of rows; the others are compared in full.
-        half = np.bitwise_count(words[0, block, None] ^ words[0, None, start:])
-        half += np.bitwise_count(words[1, block, None] ^ words[1, None, start:])
-        i, j = np.nonzero(half <= MAX_DISTANCE)
-        i, j = i[i < j] + start, j[i < j] + start
-        bits = np.bitwise_count(hashes[i] ^ hashes[j]).sum(axis=1, dtype=int)
-        near = bits <= MAX_DISTANCE
-        if near.any():
-            yield rows[i[near]], rows[j[near]], bits[near]

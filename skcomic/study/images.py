@@ -7,19 +7,13 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
-from skcomic.catalogue.contrast import find_uniform_classes, lacks_contrast
-from skcomic.catalogue.duplicates import (
-    COMPARED_SIDE,
-    N_WORDS,
-    find_duplicates,
-    join_pairs,
-    perceptual_hashes,
-)
+from skcomic.catalogue.contrast import find_uniform_classes
+from skcomic.catalogue.duplicates import find_duplicates, join_pairs
 from skcomic.catalogue.footprint import Footprint, estimate_footprint
+from skcomic.catalogue.hashing import COMPARED_SIDE, hash_images
 from skcomic.catalogue.splitting import assign_groups, split_catalogue
 from skcomic.images.decoding import ImageFailure, ImageReadError, PathLike, Rendering
 from skcomic.images.inspecting import inspect_files
-from skcomic.images.loading import try_rasters
 from skcomic.study.settings import StudySettings
 
 
@@ -83,25 +77,29 @@ def read_images(
     footprint = None
     with suppress(ImageReadError):  # below, all bad images are listed, not those of a sample
         footprint = estimate_footprint(catalogue, size, cache=cache)
-    rasters, failures = try_rasters(
+    hashes = hash_images(
         catalogue.path.tolist(),
         [(side, side) for side in settings.sizes],
         Rendering(background=settings.background),
         n_jobs=n_jobs,
         cache=cache,
     )
+    failures = hashes.failures
     if failures and settings.on_bad == "raise":
         raise ImageReadError(list(failures.values()), len(catalogue))
     quarantine = _list_unreadable(catalogue, failures)
+    is_read = np.ones(len(catalogue), dtype=bool)
     if failures:
-        is_read = np.ones(len(catalogue), dtype=bool)
         is_read[list(failures)] = False
         catalogue = _remove_bad(catalogue, is_read, failures)
-        rasters = [array[is_read] for array in rasters]
     if failures or footprint is None:
         footprint = estimate_footprint(catalogue, size, cache=cache)
-    contrast = _measure_contrast(catalogue, max(rasters, key=np.size))
-    catalogue, duplicates = _join_duplicates(catalogue, rasters)
+    contrast = {
+        "images": int(hashes.is_flat[is_read].sum()),
+        "classes": find_uniform_classes(hashes.pixels[is_read], catalogue.label.to_numpy()),
+    }
+    is_compared = size >= COMPARED_SIDE
+    catalogue, duplicates = _join_duplicates(catalogue, hashes.looks[is_read], is_compared)
     listed = quarantine if settings.on_bad == "quarantine" else None
     formats = inspect_files(catalogue.path.tolist())
     return StudyImages(catalogue, footprint, duplicates, contrast, listed, formats)
@@ -175,29 +173,16 @@ def _remove_bad(
     return left
 
 
-def _measure_contrast(catalogue: pd.DataFrame, rasters: np.ndarray) -> dict[str, Any]:
-    """Count the images and name the classes that show nothing at the largest size."""
-    return {
-        "images": int(lacks_contrast(rasters).sum()),
-        "classes": find_uniform_classes(rasters, catalogue.label.to_numpy()),
-    }
-
-
 def _join_duplicates(
-    catalogue: pd.DataFrame, rasters: list[np.ndarray]
+    catalogue: pd.DataFrame, hashes: np.ndarray, is_compared: bool
 ) -> tuple[pd.DataFrame, dict[str, int | None]]:
-    """Join pairs by rasters that are there; count the duplicates."""
-    # The smallest that is large enough: the others would be resized to nearly the same.
-    compared = [array for array in rasters if array.shape[1] >= COMPARED_SIDE]
-    hashes = np.zeros((len(catalogue), N_WORDS), dtype=np.uint64)
-    if compared:
-        hashes = perceptual_hashes(min(compared, key=np.size))
+    """Join pairs by hashes that are there; count the duplicates."""
     found = find_duplicates(catalogue, hashes, np.ones(len(catalogue), dtype=bool))
     first, labels = found.first, catalogue.label.to_numpy()
     is_copy, is_like = found.copy_of >= 0, (found.copy_of < 0) & (found.similar_to >= 0)
     counts = {
         "exact": int(is_copy.sum()),
-        "near": int(is_like.sum()) if compared else None,
+        "near": int(is_like.sum()) if is_compared else None,
         "of_another_class": int((labels != labels[first])[first >= 0].sum()),
     }
     return join_pairs(catalogue, found).assign(repeats=found.group), counts

@@ -10,16 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-import skcomic.catalogue.duplicates
+import skcomic.catalogue.hashing
+import skcomic.catalogue.near_hashes
 from skcomic import join_duplicates, load_catalogue, split_catalogue
-from skcomic.catalogue.duplicates import (
-    MAX_DISTANCE,
-    Duplicates,
-    find_duplicates,
-    join_groups,
-    join_pairs,
-    perceptual_hashes,
-)
+from skcomic.catalogue.duplicates import Duplicates, find_duplicates, join_groups, join_pairs
+from skcomic.catalogue.hashing import perceptual_hashes
+from skcomic.catalogue.near_hashes import MAX_DISTANCE
 from skcomic.images.loading import load_rasters
 
 PARTS = ("train", "validation", "test")
@@ -138,7 +134,7 @@ def test_leftovers_in_the_rows_of_bad_files_join_nothing(
 ) -> None:
     catalogue = load_catalogue(folder)
     Path(catalogue.path[40]).write_text("a text")
-    real = skcomic.catalogue.duplicates.try_rasters
+    real = skcomic.catalogue.hashing.try_rasters
 
     def with_leftovers(*arguments, **settings):
         rasters, failures = real(*arguments, **settings)
@@ -146,7 +142,7 @@ def test_leftovers_in_the_rows_of_bad_files_join_nothing(
             array[list(failures)] = array[3]  # not initialised: a row may be any image
         return rasters, failures
 
-    monkeypatch.setattr(skcomic.catalogue.duplicates, "try_rasters", with_leftovers)
+    monkeypatch.setattr(skcomic.catalogue.hashing, "try_rasters", with_leftovers)
     with pytest.warns(UserWarning, match="1 files cannot be read"):
         pd.testing.assert_frame_equal(join_duplicates(catalogue), catalogue)
 
@@ -180,7 +176,7 @@ def test_comparing_by_blocks_is_comparing_each_with_each(monkeypatch: pytest.Mon
     groups = connected_rows(150, links)
 
     for block in (1, 1000, 2**18):
-        monkeypatch.setattr(skcomic.catalogue.duplicates, "_BLOCK", block)
+        monkeypatch.setattr(skcomic.catalogue.near_hashes, "_BLOCK", block)
         found = find_duplicates(catalogue, hashes, np.zeros(150, dtype=bool))
         first = np.where(near.any(axis=0), near.argmax(axis=0), -1)
         assert found.similar_to.tolist() == first.tolist()
