@@ -19,8 +19,8 @@ IN_FLIGHT = 32
 #: files that are read ahead take of the memory. Photographs are smaller.
 START_BYTES = 4 << 20
 
-# Seconds before a request is repeated. Stores other than web servers also repeat requests
-# themselves (S3: five times).
+# Seconds before a request to a web server is repeated. The libraries of other stores do that
+# themselves (s3fs: five times), and are not asked again.
 _DELAYS = (0.1, 0.2, 0.4, 0.8)
 # So many failed connections without an answer between them, and no more requests are made.
 _MAX_LOST = 2 * IN_FLIGHT
@@ -30,7 +30,7 @@ _DENIED, _MISSING, _BEYOND_END, _NOT_NOW = {401, 403}, {404, 410}, 416, {408, 42
 # As s3fs says 503 and 500.
 _BUSY = {errno.EBUSY, getattr(errno, "EREMOTEIO", errno.EIO)}
 # Errors by the names of their classes, since the libraries that raise them need not be there:
-# those of aiohttp and of sockets, and those of libraries that repeat requests themselves.
+# those of aiohttp, and those of libraries that repeat requests themselves.
 _LOST = {"ClientConnectionError", "ClientPayloadError", "IncompleteRead", "gaierror"}
 _LOST_FOR_GOOD = {"HTTPClientError", "ConnectionError", "RequestException", "TransportError"}
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
@@ -210,7 +210,10 @@ def _turn(file_system: Any) -> AbstractContextManager[Any]:
 def _is_worth_repeating(error: Exception) -> bool:
     if isinstance(error, ConnectionError | TimeoutError) or _is_named(error, _LOST):
         return True
-    status = _status(error)
+    return _is_for_later(getattr(error, "status", None))
+
+
+def _is_for_later(status: int | None) -> bool:
     return status is not None and (status >= 500 or status in _NOT_NOW)
 
 
@@ -221,10 +224,10 @@ def _translate(error: Exception) -> Exception:
         return ImportError(
             f'a package is missing ({reason}); install it with: pip install "skcomic[distributed]"'
         )
-    is_busy = isinstance(error, OSError) and error.errno in _BUSY
+    status = _status(error)
+    is_busy = _is_for_later(status) or (isinstance(error, OSError) and error.errno in _BUSY)
     if is_busy or _is_worth_repeating(error) or _is_named(error, _LOST_FOR_GOOD):
         return ConnectionError(f"the connection to its store failed ({reason})")
-    status = _status(error)
     if isinstance(error, FileNotFoundError) or status in _MISSING:
         return FileNotFoundError(errno.ENOENT, reason)
     is_denied = isinstance(error, PermissionError) or _is_named(error, _NO_CREDENTIALS)

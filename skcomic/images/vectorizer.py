@@ -36,6 +36,7 @@ from skcomic.images.loading import WHITE, height_and_width, rasters_to_rows, try
 class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
     """Turn paths of image files into rows of grey pixels.
 
+    Files may be in stores that fsspec reads, named by URLs such as ``s3://bucket/faces/1.jpg``.
     Each image is decoded, converted to grey, resized, divided by 255 and flattened, row by row
     from the top left. `read_raster` describes how files are decoded.
 
@@ -53,7 +54,8 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         context, -1 is all cores.
     cache : str, path-like or None, default=None
         A folder that stores the decoded images, so that each is decoded once per size for all
-        fits, folds and processes. A changed file is decoded again. It takes 3.3 kB
+        fits, folds and processes. A changed file is decoded again; one whose store tells
+        neither an ETag nor the time of its last change, each time. It takes 3.3 kB
         per image of 32x32 pixels and 8.3 kB per image of 64x64, and at most 8 GiB (see ``skcomic
         cache info``). If the folder cannot be used, a warning is issued.
     on_error : {"raise", "nan"}, default="raise"

@@ -36,8 +36,8 @@ def predict_files(
         A fitted pipeline that begins with an `ImageVectorizer`, or a fitted search or another
         classifier around such a pipeline.
     paths : str, path-like, iterable of these, or DataFrame
-        One image file; several, which are read from the iterable one batch at a time; or a
-        catalogue.
+        One image file or its URL; several, which are read from the iterable one batch at a time;
+        or a catalogue.
     batch_size : int, default=256
         How many images are decoded and classified at a time.
     n_jobs : int or None, default=-1

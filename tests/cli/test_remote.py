@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import fsspec
 import pandas as pd
 import pytest
 from commands import QUICK, ended_with
 from stores import S3
 
 from skcomic import load, load_catalogue, make_contenders, predict_files, save
+from skcomic.study.comparison import _key
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +71,20 @@ def test_a_study_of_images_in_a_store(
     assert settings["images"] == stored
     page = (out / "report.html").read_text()
     assert f"skcomic study {stored}" in page
+
+
+def test_an_evaluation_is_of_the_objects_that_it_read(s3: S3) -> None:
+    for name in ("a", "b"):
+        s3.files().pipe_file(f"bucket/{name}", name.encode())
+
+    def key(store: str) -> str | None:
+        images = pd.DataFrame({"path": [f"{store}/a", f"{store}/b"], "label": ["x", "y"]})
+        return _key(make_contenders(8)["hog"], images, images)
+
+    before = key("s3://bucket")
+    assert before is not None
+    assert key("s3://bucket") == before
+    s3.files().pipe_file("bucket/b", b"B")
+    assert key("s3://bucket") != before
+    fsspec.filesystem("memory").pipe({"/c/a": b"a", "/c/b": b"b"})
+    assert key("memory://c") is None  # nothing tells whether they change
