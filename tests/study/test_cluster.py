@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skcomic.study.cluster
 from skcomic import BalancedRandomizedSearchCV, ImageVectorizer, Study, make_contenders, run_study
-from skcomic._compat.joblib import threads_of_dask_worker
+from skcomic._compat.joblib import active_dask_backend, threads_of_dask_worker
 from skcomic.nets.supervision import supervised_workers
 
 distributed = pytest.importorskip("distributed")
@@ -196,8 +196,10 @@ import thread_budget
 from distributed import Client, LocalCluster
 
 with (
-    LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as own,
-    Client(own) as client,
+    LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+    ) as cluster,
+    Client(cluster) as client,
 ):
     print(client.submit(thread_budget.count_threads, 0).result()[1])
 """
@@ -207,6 +209,16 @@ with (
         capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
     assert int(result.stdout) <= 1  # two cores would give two
+
+
+def test_the_active_cluster_is_recognized(client) -> None:
+    assert active_dask_backend() is None
+    with joblib.parallel_config(backend="dask"):
+        assert active_dask_backend().client is client
+        with supervised_workers(2):
+            assert active_dask_backend().client is client
+        with joblib.parallel_config(backend="threading"):
+            assert active_dask_backend() is None
 
 
 @pytest.mark.usefixtures("on_cluster")
