@@ -1,21 +1,23 @@
 """How much the perceptual hash of an edited image differs, and how much those of other images.
 
 ``python benchmarks/near_duplicates.py --root FOLDER`` prints the figures from which the threshold
-of `skcomic.join_duplicates` was chosen, and the time to compare 20,000 images.
+of `skcomic.join_duplicates` was chosen, and the time to compare up to 1,000,000 hashes.
 """
 
 import argparse
+import resource
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageEnhance, ImageOps
 
 from skcomic import check_catalogue, load_catalogue
-from skcomic.catalogue.duplicates import find_duplicates
-from skcomic.catalogue.hashing import COMPARED_SIDE, perceptual_hashes
-from skcomic.catalogue.near_hashes import MAX_DISTANCE
+from skcomic.catalogue.duplicates import Duplicates, find_duplicates
+from skcomic.catalogue.hashing import COMPARED_SIDE, N_BITS, N_WORDS, perceptual_hashes
+from skcomic.catalogue.near_hashes import MAX_DISTANCE, compare_all, compare_bands
 from skcomic.images.decoding import examine_image
 from skcomic.images.loading import load_rasters
 
@@ -88,15 +90,8 @@ def print_others(pairs: np.ndarray, hashes: np.ndarray) -> None:
     )
 
 
-def print_times(root: Path) -> None:
-    """Print the time to compare 20,000 hashes, and the speed of checking a catalogue."""
-    catalogue = load_catalogue(root)
-    many = catalogue.iloc[np.arange(20_000) % len(catalogue)].reset_index(drop=True)
-    random = np.random.default_rng(0)
-    hashes = random.integers(0, 2**64, (len(many), 4), dtype=np.uint64)
-    start = time.perf_counter()
-    find_duplicates(many, hashes, np.zeros(len(many), dtype=bool))
-    print(f"20,000 hashes, all comparisons: {time.perf_counter() - start:.2f} s")
+def print_speed(catalogue: pd.DataFrame) -> None:
+    """Print the speed of checking a catalogue."""
     for n_jobs in (1, 2):
         start = time.perf_counter()
         check_catalogue(catalogue, n_jobs=n_jobs)
@@ -104,16 +99,84 @@ def print_times(root: Path) -> None:
         print(f"check_catalogue, {n_jobs} threads: {rate:.0f} images per second")
 
 
+def mix(real: np.ndarray, n_hashes: int, random: np.random.Generator) -> np.ndarray:
+    """Make hashes of the statistics of real ones: each bit is of one of two, and 1 % are wrong."""
+    from_first, wrong = random.integers(0, 2**64, (2, n_hashes, N_WORDS), dtype=np.uint64)
+    for _ in range(6):
+        wrong &= random.integers(0, 2**64, wrong.shape, dtype=np.uint64)
+    first, second = real[random.integers(0, len(real), (2, n_hashes))]
+    return first & from_first | second & ~from_first ^ wrong
+
+
+def plant(hashes: np.ndarray, random: np.random.Generator) -> None:
+    """Make 5 % of the hashes versions of others, by up to 40 bits, and 2 % equal ones."""
+    rows, originals, equal = np.split(
+        random.permutation(len(hashes)), np.cumsum([len(hashes) // 20, len(hashes) // 20])
+    )
+    for start in range(0, len(rows), 1000):
+        part = slice(start, start + 1000)
+        order = random.random((len(rows[part]), N_BITS)).argsort(axis=1)
+        flips = np.packbits(order < random.integers(0, 41, (len(order), 1)), axis=1)
+        hashes[rows[part]] = hashes[originals[part]] ^ flips.view(np.uint64)
+    hashes[equal[: len(hashes) // 50]] = hashes[equal[0]]
+
+
+def print_times(real: np.ndarray, n_hashes: int) -> None:
+    """Print the time to compare many hashes, and whether all comparisons find the same."""
+    random = np.random.default_rng(0)
+    uniform = random.integers(0, 2**64, (n_hashes, N_WORDS), dtype=np.uint64)
+    for name, hashes in (("random", uniform), ("realistic", mix(real, n_hashes, random))):
+        plant(hashes, random)
+        catalogue = pd.DataFrame({"path": "none", "pair": np.arange(n_hashes)})
+        before = peak_memory()
+        start, cpu = time.perf_counter(), time.process_time()
+        found = find_duplicates(catalogue, hashes, np.zeros(n_hashes, dtype=bool))
+        print(
+            f"{n_hashes:,} {name} hashes: {time.perf_counter() - start:.1f} s, "
+            f"{time.process_time() - cpu:.1f} s of the processor, memory from {before:.0f} to "
+            f"{peak_memory():.0f} MB at its peak; {(found.similar_to >= 0).sum():,} repeat another"
+        )
+        check_sample(hashes, found, random)
+
+
+def check_sample(hashes: np.ndarray, found: Duplicates, random: np.random.Generator) -> None:
+    """Compare some hashes with all."""
+    n_wrong = 0
+    sample = random.choice(len(hashes), min(len(hashes), 200), replace=False)
+    for row in sample.tolist():
+        near = np.flatnonzero(distances(hashes[:row], hashes[row]) <= MAX_DISTANCE)
+        first = near[0] if len(near) else -1
+        n_wrong += found.similar_to[row] != first or (found.group[near] != found.group[row]).any()
+    print(f"  {len(sample)} of them compared with all before them: {n_wrong} differ")
+    sample = hashes[np.sort(random.choice(len(hashes), min(len(hashes), 20_000), replace=False))]
+    sample = np.unique(sample, axis=0)
+    by_bands, by_all = (
+        {pair for i, j in compare(sample) for pair in zip(i.tolist(), j.tolist(), strict=True)}
+        for compare in (compare_bands, compare_all)
+    )
+    print(f"  {len(sample)} of them: {len(by_all)} pairs, the same by bands: {by_bands == by_all}")
+
+
+def peak_memory() -> float:
+    """Return the largest memory of this process so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True, help="folder of images, by class")
-    root = parser.parse_args().root
-    catalogue = load_catalogue(root)
+    parser.add_argument("--n-hashes", type=int, nargs="*", default=[20_000, 100_000, 1_000_000])
+    parser.add_argument("--only-times", action="store_true", help="print the last table only")
+    arguments = parser.parse_args()
+    catalogue = load_catalogue(arguments.root)
     hashes = hash_files(catalogue.path.tolist())
-    print_versions(catalogue.path.tolist(), hashes)
-    print_others(catalogue.pair.to_numpy(), hashes)
-    print_times(root)
+    if not arguments.only_times:
+        print_versions(catalogue.path.tolist(), hashes)
+        print_others(catalogue.pair.to_numpy(), hashes)
+        print_speed(catalogue)
+    for n_hashes in arguments.n_hashes:
+        print_times(hashes, n_hashes)
 
 
 if __name__ == "__main__":
