@@ -48,6 +48,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "nets.workers": ["start_workers"],
         "selection.contenders": ["make_contenders"],
         "selection.halving": ["BalancedHalvingSearchCV"],
+        "selection.out_of_core": ["fit_in_chunks"],
         "selection.scoring": ["CostScorer", "select_parsimonious"],
         "selection.pipelines": ["ARCHITECTURES", "make_comic_pipeline"],
         "selection.search": ["BalancedRandomizedSearchCV"],

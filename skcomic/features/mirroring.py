@@ -93,12 +93,39 @@ class MirroredClassifier(EstimatorMixin, MetaEstimatorMixin, ClassifierMixin, Ba
         X, y = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(y)
         with fit_task(self, X, y, n_subtasks=0):
-            if self.image_shape != "pad":
-                height, width = find_image_shape(X.shape[1], self.image_shape, 1)
-                mirrored = X.reshape(-1, height, width)[:, :, ::-1].reshape(X.shape)
-                X, y = np.concatenate([X, mirrored]), np.concatenate([y, y])
-            self.estimator_ = clone(self.estimator).fit(X, y)
+            self.estimator_ = clone(self.estimator).fit(*self._add_mirrored(X, y))
             self.classes_ = self.estimator_.classes_
+        return self
+
+    @_has("partial_fit")
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+        """Train the classifier a little more, where it has such a method.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, height * width)
+            Rows of pixels.
+        y : array-like of shape (n_images,)
+            Labels; not all classes need be among them.
+        classes : array-like of shape (n_classes,), default=None
+            All labels of all calls; must be given at the first one.
+
+        Returns
+        -------
+        self : MirroredClassifier
+            The classifier, trained a little more.
+
+        Raises
+        ------
+        ValueError
+            If a row does not make up such an image, or `classes` is missing at the first call.
+        """
+        is_first = not hasattr(self, "estimator_")
+        X, y = validate_data(self, X, y, dtype=np.float32, reset=is_first)
+        estimator = clone(self.estimator) if is_first else self.estimator_
+        self.estimator_ = estimator.partial_fit(*self._add_mirrored(X, y), classes=classes)
+        self.classes_ = self.estimator_.classes_
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -150,6 +177,13 @@ class MirroredClassifier(EstimatorMixin, MetaEstimatorMixin, ClassifierMixin, Ba
         """
         rows = self._check(X)
         return self.estimator_.decision_function(rows)
+
+    def _add_mirrored(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.image_shape == "pad":
+            return X, y
+        height, width = find_image_shape(X.shape[1], self.image_shape, 1)
+        mirrored = X.reshape(-1, height, width)[:, :, ::-1].reshape(X.shape)
+        return np.concatenate([X, mirrored]), np.concatenate([y, y])
 
     def _check(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

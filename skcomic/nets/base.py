@@ -4,6 +4,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -29,6 +30,7 @@ from skcomic._compat.sklearn import (
 from skcomic._estimator import EstimatorMixin
 from skcomic.nets.backend import has_fast_bfloat16, import_keras
 from skcomic.nets.callbacks import EpochTasks
+from skcomic.nets.chunks import ChunkFeed, Data
 from skcomic.nets.fitting import TrainingData, select_rows, train, train_with_checkpoint
 from skcomic.nets.holdout import hold_out
 from skcomic.nets.inference import predict_probabilities
@@ -167,12 +169,12 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
         X, y, sample_weight, groups = self._validate_fit_data(
             X, y, sample_weight, groups, reset=reset
         )
-        held_out = None
+        class_weights, held_out = self._class_weights(y), None
         if self.early_stopping:
             held_out = hold_out(y, groups, self.validation_fraction, self._seed)
         with fit_task(self, X, y, n_subtasks=self.epochs) as task:
             tasks = [EpochTasks(self, task)] if task else []
-            data = TrainingData(X, self._codes(y), sample_weight, held_out)
+            data = self._training_data(X, y, sample_weight, class_weights, held_out)
             if self.checkpoint_dir is None or not reset:
                 train(self, data, self.epochs, tasks)
             else:
@@ -225,7 +227,34 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
         X, y, sample_weight, _ = self._validate_fit_data(
             X, y, sample_weight, classes=classes, reset=reset
         )
-        train(self, TrainingData(X, self._codes(y), sample_weight), n_epochs=1)
+        train(self, self._training_data(X, y, sample_weight, self._class_weights(y)), n_epochs=1)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def _fit_in_chunks(
+        self, reader: Any, labels: np.ndarray, sizes: list[int], n_epochs: int
+    ) -> Self:
+        """Train as `fit` does, on rows and labels that a reader gives in chunks.
+
+        `labels` are those of all images, `sizes` the number of images of each chunk of an epoch.
+        """
+        if self.early_stopping:
+            raise ValueError(
+                "a training in chunks has no images to hold out: set early_stopping=False"
+            )
+
+        def read() -> Iterator[Data]:
+            class_weights = None
+            for number, (X, y) in enumerate(reader):
+                X, y, _, _ = self._validate_fit_data(X, y, classes=labels, reset=number == 0)
+                if number == 0:
+                    class_weights = self._class_weights(labels)
+                yield self._training_data(X, y, None, class_weights).parts(self.n_classes_)[0]
+
+        chunks: Iterator[Data] = read()
+        chunks = chain([next(chunks)], chunks)  # the first one builds the network
+        feed = ChunkFeed(chunks, sizes, reader, n_epochs=n_epochs, batch_size=int(self.batch_size))
+        train(self, feed, n_epochs)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -320,11 +349,27 @@ class NetClassifier(EstimatorMixin, KerasClassifier):
         if reset:
             self._build_model(X, y if classes is None else classes)
         self._check_warm_start(y)
-        if self.class_weight is not None:
-            weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
-            weights = weights[self._codes(y)].astype(np.float32)
-            sample_weight = weights if sample_weight is None else weights * sample_weight
         return X, y, sample_weight, groups
+
+    def _class_weights(self, y: np.ndarray) -> np.ndarray | None:
+        """Compute the weight of each class from the labels of all images."""
+        if self.class_weight is None:
+            return None
+        return compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+
+    def _training_data(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        sample_weight: Any,
+        class_weights: np.ndarray | None,
+        held_out: np.ndarray | None = None,
+    ) -> TrainingData:
+        codes = self._codes(y)
+        if class_weights is not None:
+            weights = class_weights[codes].astype(np.float32)
+            sample_weight = weights if sample_weight is None else weights * sample_weight
+        return TrainingData(X, codes, sample_weight, held_out)
 
     def _build_model(self, rows: np.ndarray, labels: Any) -> None:
         """Build the network for these rows and labels, not trained yet."""

@@ -1,6 +1,5 @@
 """One fit of a classifier: make the callbacks, run the epochs, record; keep the fit for later."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +8,16 @@ from skcomic._estimator import RUN_PARAMETERS, public_name
 from skcomic.nets.backend import import_keras
 from skcomic.nets.callbacks import EpochBackup, EpochSeeds, LearningRates, TimeLimit
 from skcomic.nets.checkpoints import FitStore, TrainingState, fit_key
+from skcomic.nets.chunks import ChunkFeed, Data
 from skcomic.nets.sharing import shared_network
 from skcomic.nets.state import get_state, set_state
 from skcomic.nets.topology import count_multiply_adds
-from skcomic.nets.training import Data, choose_steps_per_execution, run_epochs
+from skcomic.nets.training import (
+    choose_steps_per_execution,
+    chunk_sizes,
+    count_batches,
+    run_epochs,
+)
 
 # Parameters that a fit is known by through what they became.
 _RESOLVED = {"class_weight", "precision", "random_state", "warm_start"}
@@ -81,7 +86,7 @@ def train_with_checkpoint(net: Any, data: TrainingData, tasks: list[Any]) -> Non
 
 def train(
     net: Any,
-    data: TrainingData,
+    data: TrainingData | ChunkFeed,
     n_epochs: int,
     tasks: list[Any] | None = None,
     store: FitStore | None = None,
@@ -92,7 +97,7 @@ def train(
     ----------
     net : NetClassifier
         Changed in place.
-    data : TrainingData
+    data : TrainingData or ChunkFeed
         What it is trained on.
     n_epochs : int
         How many epochs.
@@ -118,7 +123,9 @@ def train(
     callbacks, limit = _make_callbacks(
         net, [rates, EpochSeeds(net._seed), *(tasks or [])], validation, spent, store, unfinished
     )
-    n_batches = math.ceil(len(training[0]) / net.batch_size)
+    if isinstance(training, ChunkFeed):
+        callbacks.append(training)
+    n_batches = count_batches(training, net.batch_size)
     with shared_network(net) as network:
         choose_steps_per_execution(network, n_batches, int(n_epochs), net.callbacks or [])
         trained = run_epochs(
@@ -142,7 +149,7 @@ def train(
         "wall_seconds": net.training_time_["wall_seconds"] + trained.wall_seconds,
     }
     n_trained = net.n_iter_ - first
-    net.multiply_adds_ += count_multiply_adds(net.model_) * len(training[0]) * n_trained
+    net.multiply_adds_ += count_multiply_adds(net.model_) * sum(chunk_sizes(training)) * n_trained
     if limit and limit.is_exceeded:
         raise TimeoutError(
             f"training took longer than {net.max_seconds} s; it was stopped in epoch "

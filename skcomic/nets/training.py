@@ -4,10 +4,9 @@ import math
 import time
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from skcomic._compat.keras import detached_model, set_steps_per_execution, silenced_retracing
 from skcomic.nets.backend import import_keras, import_tensorflow
+from skcomic.nets.chunks import ChunkFeed, Data
 from skcomic.nets.randomness import seeded
 
 # Ctrl-C and the time limit wait for the batches that TensorFlow trains at once. One of 50 images
@@ -16,9 +15,6 @@ _MAX_STEPS = 32
 # Batches: each then takes 3 ms less, and the loop takes a tenth of a second more to compile.
 _MIN_LOOP_BATCHES = 48
 _BATCH_METHODS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
-
-#: Rows, target and, where there are any, weights.
-Data = tuple[np.ndarray, ...]
 
 
 class Trained(NamedTuple):
@@ -42,7 +38,7 @@ class Trained(NamedTuple):
 
 def run_epochs(
     model: Any,
-    data: Data,
+    data: Data | ChunkFeed,
     *,
     batch_size: int,
     epochs: range,
@@ -59,7 +55,7 @@ def run_epochs(
     ----------
     model : keras.Model
         With its variables created.
-    data : tuple of ndarray
+    data : tuple of ndarray, or ChunkFeed
         Rows of shape (n_images, n_pixels), target, and weights where there are any.
     batch_size : int
         Images per step.
@@ -84,7 +80,7 @@ def run_epochs(
     trained : Trained
         History, number of epochs and times.
     """
-    n_batches = math.ceil(len(data[0]) / batch_size)
+    n_batches = sum(count_batches(data, batch_size))
     with seeded(seed), silenced_retracing(), detached_model(callbacks):
         cpu, wall = time.process_time(), time.perf_counter()
         batches = shuffled_batches(
@@ -126,7 +122,7 @@ def mirror_rows(rows: Any, shape: tuple[int, int]) -> Any:
 
 
 def choose_steps_per_execution(
-    model: Any, n_batches: int, n_epochs: int, callbacks: list[Any]
+    model: Any, n_batches: list[int], n_epochs: int, callbacks: list[Any]
 ) -> None:
     """Let TensorFlow train several batches before Python looks again.
 
@@ -138,8 +134,9 @@ def choose_steps_per_execution(
     ----------
     model : keras.Model
         Compiled.
-    n_batches : int
-        Of one epoch.
+    n_batches : list of int
+        Of each chunk of an epoch: at once are trained no more than of one of them, so that
+        TensorFlow waits for no more than the next chunk.
     n_epochs : int
         To be trained.
     callbacks : list of keras.callbacks.Callback
@@ -151,12 +148,24 @@ def choose_steps_per_execution(
         for callback in callbacks
         for name in _BATCH_METHODS
     )
-    most = 1 if needs_batches or n_batches * n_epochs < _MIN_LOOP_BATCHES else _MAX_STEPS
-    set_steps_per_execution(model, max(n for n in range(1, most + 1) if n_batches % n == 0))
+    total = sum(n_batches)
+    is_worth_it = not needs_batches and total * n_epochs >= _MIN_LOOP_BATCHES
+    most = min(_MAX_STEPS, *n_batches) if is_worth_it else 1
+    set_steps_per_execution(model, max(n for n in range(1, most + 1) if total % n == 0))
+
+
+def count_batches(data: Data | ChunkFeed, batch_size: int) -> list[int]:
+    """Count the batches of each chunk of an epoch; the last one of a chunk may be smaller."""
+    return [math.ceil(size / batch_size) for size in chunk_sizes(data)]
+
+
+def chunk_sizes(data: Data | ChunkFeed) -> list[int]:
+    """Return the number of images in each chunk of an epoch; what is in memory is one chunk."""
+    return data.sizes if isinstance(data, ChunkFeed) else [len(data[0])]
 
 
 def shuffled_batches(
-    parts: Data,
+    data: Data | ChunkFeed,
     batch_size: int,
     seed: int,
     n_seen: int = 0,
@@ -164,21 +173,22 @@ def shuffled_batches(
     first_epoch: int = 0,
     mirrored_shape: tuple[int, int] | None = None,
 ) -> Any:
-    """Give batches without end, in another order after each time that all images were seen.
+    """Give batches in another order after each time that all images of a chunk were seen.
 
     Keras would make such a dataset of arrays by itself, but start it again for each epoch: 30 ms,
     and with 160 images of 64x64 pixels one second in eight.
 
     Parameters
     ----------
-    parts : tuple of ndarray
-        Arrays of the same length.
+    data : tuple of ndarray, or ChunkFeed
+        Arrays of the same length, of which there are batches without end; or chunks of such,
+        with batches to the end of the last one.
     batch_size : int
-        Images per batch.
+        Images per batch; the last one of a chunk may have fewer.
     seed : int
-        Decides the orders.
+        Decides the orders within the chunks.
     n_seen : int, default=0
-        So many times all images are skipped at first, before any row is copied.
+        So many times all images in memory are skipped at first, before any row is copied.
     first_epoch : int, default=0
         Number of the epoch that the first batch is of.
     mirrored_shape : (int, int) or None, default=None
@@ -190,21 +200,34 @@ def shuffled_batches(
         Of tuples of tensors.
     """
     tensorflow = import_tensorflow()
-    data = tensorflow.data
-    tensors = tuple(tensorflow.convert_to_tensor(part) for part in parts)
-    order = data.Dataset.range(len(parts[0])).shuffle(len(parts[0]), seed=seed)
-    n_batches = math.ceil(len(parts[0]) / batch_size)
-    order = order.batch(batch_size).repeat().skip(n_seen * n_batches)
+    n_batches, largest = sum(count_batches(data, batch_size)), max(chunk_sizes(data))
+    order = tensorflow.data.Dataset.range(largest).shuffle(largest, seed=seed)
 
-    def take(step: Any, rows: Any) -> tuple[Any, ...]:
-        taken, *others = (tensorflow.gather(tensor, rows) for tensor in tensors)
+    def take(rows: Any, chunk: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(tensorflow.gather(part, rows) for part in chunk)
+
+    def mirror(step: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        taken, *others = batch
         if mirrored_shape is not None:
             is_odd = (first_epoch + step // n_batches) % 2 == 1
             taken = tensorflow.where(is_odd, mirror_rows(taken, mirrored_shape), taken)
         return taken, *others
 
-    batches = order.enumerate().map(take)
-    options = data.Options()
+    def cut(order: Any, chunk: tuple[Any, ...]) -> Any:
+        n_images = tensorflow.shape(chunk[0], tensorflow.int64)[0]
+        order = order[order < n_images]  # a chunk may be smaller than the largest
+        batches = tensorflow.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return batches.map(lambda rows: take(rows, chunk))
+
+    if isinstance(data, ChunkFeed):
+        orders = order.batch(largest).repeat()
+        chunks = tensorflow.data.Dataset.zip(orders, data.dataset())
+        batches = chunks.flat_map(cut).enumerate().map(mirror)
+    else:
+        tensors = tuple(tensorflow.convert_to_tensor(part) for part in data)
+        order = order.batch(batch_size).repeat().skip(n_seen * n_batches)
+        batches = order.enumerate().map(lambda step, rows: mirror(step, take(rows, tensors)))
+    options = tensorflow.data.Options()
     options.threading.private_threadpool_size = 1  # the cores are for the network
     options.autotune.enabled = False
     return batches.prefetch(1).with_options(options)
