@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from skcomic.catalogue.validation import validate_catalogue
 from skcomic.images.decoding import ImageFailure, PathLike
 from skcomic.images.loading import try_rasters
+from skcomic.images.stored_rows import digest_stored_rows
 
 #: Side, in pixels, of the rasters that are compared; smaller ones have too little detail.
 COMPARED_SIDE = 32
@@ -143,7 +144,7 @@ def join_duplicates(
     """
     catalogue = validate_catalogue(catalogue)
     (rasters,), failures = try_rasters(
-        catalogue.path.tolist(), [(COMPARED_SIDE, COMPARED_SIDE)], n_jobs=n_jobs, cache=cache
+        catalogue.path.tolist(), [(COMPARED_SIDE, COMPARED_SIDE)], None, n_jobs=n_jobs, cache=cache
     )
     if failures:
         _warn_unreadable(list(failures.values()))
@@ -259,21 +260,30 @@ def find_duplicates(
 
 
 def _find_copies(paths: Sequence[PathLike], is_read: np.ndarray) -> np.ndarray:
-    """Return for each file the first with the same content, or -1; read only files of one size."""
+    """Return for each file the first with the same content, or -1; read only files of one size.
+
+    The content of a row of a store is its raster.
+    """
+    stored = digest_stored_rows(paths)
     rows_of_size = defaultdict(list)
     for row in np.flatnonzero(is_read).tolist():
-        rows_of_size[Path(paths[row]).stat().st_size].append(row)
+        size = 0 if row in stored else Path(paths[row]).stat().st_size
+        rows_of_size[size].append(row)
     copy_of = np.full(len(paths), _NONE)
     for rows in rows_of_size.values():
         first: dict[bytes, int] = {}
         for row in rows if len(rows) > 1 else []:
-            with Path(paths[row]).open("rb") as file:
-                content = hashlib.file_digest(file, "blake2b").digest()
+            content = stored[row] if row in stored else _digest_file(paths[row])
             if content in first:
                 copy_of[row] = first[content]
             else:
                 first[content] = row
     return copy_of
+
+
+def _digest_file(path: PathLike) -> bytes:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").digest()
 
 
 def perceptual_hashes(rasters: np.ndarray) -> np.ndarray:

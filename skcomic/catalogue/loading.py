@@ -9,9 +9,11 @@ import pandas as pd
 
 from skcomic.catalogue.folders import list_folder
 from skcomic.catalogue.pairs import PairRule, make_pair_rule
+from skcomic.catalogue.rasterizing import list_rows
 from skcomic.catalogue.tables import NotATableError, read_table
 from skcomic.catalogue.validation import normalize
 from skcomic.images.decoding import PathLike
+from skcomic.images.raster_store import find_store
 
 _EXPECTED = (
     "give the folder that holds one sub-folder of images per class, or a CSV file with a row for "
@@ -30,16 +32,16 @@ def load_catalogue(
     label: str = "label",
     min_classes: int = 2,
 ) -> pd.DataFrame:
-    """List images with their classes, from a folder or from a table.
+    """List images with their classes, from a folder, a table or a store of rows.
 
     Parameters
     ----------
     source : str or path-like
-        A folder or a CSV file. Each sub-folder of a folder is a class with its name; all images
-        in it and in its sub-folders belong to it. If the sub-folders are ``train``, ``val``
-        (``valid``, ``validation``) and ``test``, with the classes in each of them, the images are
-        split already, and the catalogue has a column `split`. Links are followed. A table is
-        separated by commas, semicolons or tabs, in UTF-8.
+        A folder, a CSV file, or a store of `rasterize`, which may be a URL. Each sub-folder of a
+        folder is a class with its name; all images in it and in its sub-folders belong to it. If
+        the sub-folders are ``train``, ``val`` (``valid``, ``validation``) and ``test``, with the
+        classes in each of them, the images are split already, and the catalogue has a column
+        `split`. Links are followed. A table is separated by commas, semicolons or tabs, in UTF-8.
     pair : str, pattern, callable or None, default="stem"
         Which images belong together and must never be split: those with the same path within
         their class without the extension (``faces/7.jpg`` and ``comics/7.jpg`` are pair ``7``);
@@ -91,6 +93,14 @@ def load_catalogue(
     >>> catalogue.pair.nunique()
     2
     """
+    if (store := find_store(source)) is not None:
+        if extensions is not None or root is not None or (path, label) != ("path", "label"):
+            raise ValueError(
+                f"extensions, root, path and label are not for stores such as {store.place!r}"
+            )
+        catalogue = _pairs_of_store(list_rows(store, ignore_split=ignore_split), pair)
+        _check_n_classes(catalogue, store.place, min_classes)
+        return catalogue
     if not Path(source).exists():
         raise FileNotFoundError(f"there is no folder {os.fspath(source)!r}; {_EXPECTED}")
     source = Path(source).absolute()
@@ -114,11 +124,27 @@ def load_catalogue(
             raise NotADirectoryError(
                 f"{str(source)!r} is a file that {error}; {_EXPECTED}"
             ) from error
-        if rows.label.nunique() < min_classes:
-            least = "two or more classes" if min_classes > 1 else "a class"
-            raise ValueError(f"{str(source)!r} must have images of {least}")
+        _check_n_classes(rows, str(source), min_classes)
     catalogue = _name_pairs(rows, pair)
     catalogue.attrs.update(source=str(source), skipped=dict(skipped))
+    return catalogue
+
+
+def _check_n_classes(rows: pd.DataFrame, source: str, min_classes: int) -> None:
+    if rows.label.nunique() < min_classes:
+        least = "two or more classes" if min_classes > 1 else "a class"
+        raise ValueError(f"{source!r} must have images of {least}")
+
+
+def _pairs_of_store(catalogue: pd.DataFrame, pair: PairRule) -> pd.DataFrame:
+    """Leave the pairs that are in a store as they are, or make each row a pair of its own."""
+    if pair in (None, "none"):
+        return catalogue.assign(pair=catalogue.path)
+    if pair != "stem":
+        raise ValueError(
+            f"pair={pair!r} is not for a store, which has the pairs that it was made with; make "
+            "another with these pairs"
+        )
     return catalogue
 
 

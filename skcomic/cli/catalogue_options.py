@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 Images = Annotated[
     Path,
     typer.Argument(
-        help="Folder with one sub-folder of images per class, also within train, val and test; or "
-        "a CSV file with a row for each image."
+        help="Folder with one sub-folder of images per class, also within train, val and test; a "
+        "CSV file with a row for each image; or a store that skcomic rasterize wrote."
     ),
 ]
 Pair = Annotated[

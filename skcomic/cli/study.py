@@ -76,7 +76,8 @@ def study(
         Path | None,
         typer.Argument(
             help="Folder with one sub-folder of images per class, also within train, val and "
-            "test; or a CSV file with a row for each image; none: draw some."
+            "test; a CSV file with a row for each image; or a store that skcomic rasterize wrote; "
+            "none: draw some."
         ),
     ] = None,
     pair: Pair = "stem",

@@ -16,6 +16,7 @@ import numpy as np
 
 from skcomic.images.decoding import PathLike, Rendering, decoder_version
 from skcomic.images.integrity import IntegrityMarker, marker_path
+from skcomic.images.raster_store import find_row
 
 #: Bytes that one cache may take; a full cache stores nothing more. A raster of 64x64
 #: takes 8,308 bytes of the file (two pages of 4 KiB and its share of the tree), one of 32x32
@@ -31,15 +32,23 @@ _COUNT = struct.Struct("<Q")
 # A file that was written a moment ago may be written again and keep its time of change: Linux
 # takes that time from a clock that advances by 1 to 10 ms (CONFIG_HZ). Ten times the longest.
 _SETTLED_NANOSECONDS = 100_000_000
+# The digest of the chunk of a row of a store, as numbers like those of a file.
+_DIGEST = struct.Struct("<QQQQ")
 
 
 FileState = tuple[bytes, int, int, int, int]
 
 
 def file_state(path: PathLike) -> FileState | None:
-    """Return the name, inode, size and times of a file, which change with it; None if missing."""
+    """Return the name, inode, size and times of a file, which change with it; None if missing.
+
+    Of a row of a store, the name and what changes with its chunk.
+    """
     # pathlib would take longer than reading a raster.
     try:
+        if (found := find_row(path)) is not None:
+            store, row = found
+            return os.fsencode(f"{store.place}/{row}"), *_DIGEST.unpack(store.digest(row))
         stat = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return None

@@ -9,6 +9,7 @@ import pandas as pd
 from skcomic.images.decoding import MAX_PIXELS
 from skcomic.images.metadata import decode_despite_metadata
 from skcomic.images.opening import open_image, read_file
+from skcomic.images.raster_store import find_row
 
 _MAX_FILES = 500
 
@@ -32,7 +33,7 @@ def inspect_files(paths: Sequence[str]) -> list[dict[str, Any]]:
     files = []
     for path in (paths[number] for number in chosen):
         try:
-            files.append(decode_despite_metadata(read_file(path), _read_head))
+            files.append(_row_facts(path) or decode_despite_metadata(read_file(path), _read_head))
         except Exception:  # any exception, see `read_rasters`: it was moved meanwhile
             continue
     if not files:
@@ -44,6 +45,14 @@ def inspect_files(paths: Sequence[str]) -> list[dict[str, Any]]:
         named = {"smallest": sizes[0], "median": sizes[len(sizes) // 2], "largest": sizes[-1]}
         formats.append({"format": str(kind), "n": len(sizes), **named})
     return sorted(formats, key=lambda row: -row["n"])
+
+
+def _row_facts(path: str) -> dict[str, Any] | None:
+    """Describe a row of a store, without reading it."""
+    if (found := find_row(path)) is None:
+        return None
+    store, _ = found
+    return {"format": "row of a store", "width": store.width, "height": store.height}
 
 
 def _read_head(data: bytes) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from PIL.SgiImagePlugin import SgiImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from skcomic.images.raster_store import read_row_file
+
 # Formats that Pillow decodes itself. Those for which it starts another program (EPS:
 # Ghostscript) are excluded: opening an image must not run a program.
 _FORMATS: dict[str, type[ImageFile.ImageFile]] = {
@@ -133,7 +135,8 @@ def read_file(name: str) -> bytes:
     Parameters
     ----------
     name : str
-        Path of the file. Only regular files are opened: reading a pipe might never return.
+        Path of the file, or of a row of a store. Only regular files are opened: reading a pipe
+        might never return.
 
     Returns
     -------
@@ -147,6 +150,8 @@ def read_file(name: str) -> bytes:
     OSError
         If the system cannot read it.
     """
+    if (row := read_row_file(name)) is not None:
+        return row
     # Neither pathlib nor a file object: they would take a tenth of the time of a small image.
     try:
         state = os.stat(name)  # noqa: PTH116

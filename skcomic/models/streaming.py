@@ -16,6 +16,7 @@ from skcomic.evidence.probabilities import UNSURE
 from skcomic.images.decoding import PathLike, Rendering
 from skcomic.images.listing import walk_images
 from skcomic.images.loading import rasters_to_rows, try_rasters
+from skcomic.images.raster_store import find_store
 from skcomic.models.plan import Plan
 from skcomic.models.runtime import choose_runner
 
@@ -153,8 +154,9 @@ def find_images(where: str, skipped: Counter[str] | None = None) -> Iterator[str
     Parameters
     ----------
     where : str
-        A file, which need not exist; a pattern such as ``faces/*.jpg``; or a folder, whose
-        images are listed with those of its sub-folders, sorted. Hidden files are skipped.
+        A file, which need not exist; a pattern such as ``faces/*.jpg``; a store of `rasterize`,
+        whose rows are listed; or a folder, whose images are listed with those of its sub-folders,
+        sorted. Hidden files are skipped.
     skipped : Counter, default=None
         What is skipped in folders is counted here, by the reason.
 
@@ -167,6 +169,8 @@ def find_images(where: str, skipped: Counter[str] | None = None) -> Iterator[str
     if not os.path.lexists(where) and glob.has_magic(where):
         for match in sorted(glob.iglob(where, recursive=True)):  # noqa: PTH207
             yield from find_images(match, skipped)
+    elif (store := find_store(where)) is not None:
+        yield from store.paths()
     elif os.path.isdir(where):  # noqa: PTH112
         yield from walk_images(where, skipped)
     else:

@@ -81,8 +81,9 @@ def read_images(
     """
     size = max(settings.sizes)
     footprint = None
+    sampled: Any = {"cache": cache, "background": settings.background}
     with suppress(ImageReadError):  # below, all bad images are listed, not those of a sample
-        footprint = estimate_footprint(catalogue, size, cache=cache)
+        footprint = estimate_footprint(catalogue, size, **sampled)
     rasters, failures = try_rasters(
         catalogue.path.tolist(),
         [(side, side) for side in settings.sizes],
@@ -99,7 +100,7 @@ def read_images(
         catalogue = _remove_bad(catalogue, is_read, failures)
         rasters = [array[is_read] for array in rasters]
     if failures or footprint is None:
-        footprint = estimate_footprint(catalogue, size, cache=cache)
+        footprint = estimate_footprint(catalogue, size, **sampled)
     contrast = _measure_contrast(catalogue, max(rasters, key=np.size))
     catalogue, duplicates = _join_duplicates(catalogue, rasters)
     listed = quarantine if settings.on_bad == "quarantine" else None
