@@ -270,9 +270,11 @@ def open_group(place: str, mode: Any = "r") -> "zarr.Group | None":
         None if there is none, or one of another program.
     """
     zarr = import_zarr()
+    if not (is_url(place) or os.path.isdir(place)):  # noqa: PTH112
+        return None
     try:
-        group = zarr.open_group(place, mode=mode)
-    except FileNotFoundError:
+        group = zarr.open_group(place, mode=mode, zarr_format=3)
+    except (FileNotFoundError, ValueError):  # nothing is there, or an array, or no description
         return None
     return group if group.attrs.get(_KIND) == _VERSION else None
 
