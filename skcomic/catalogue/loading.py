@@ -9,7 +9,7 @@ import pandas as pd
 
 from skcomic.catalogue.folders import list_folder
 from skcomic.catalogue.pairs import PairRule, make_pair_rule
-from skcomic.catalogue.rasterizing import list_rows
+from skcomic.catalogue.stored_columns import list_rows
 from skcomic.catalogue.tables import NotATableError, read_table
 from skcomic.catalogue.validation import normalize
 from skcomic.images.decoding import PathLike

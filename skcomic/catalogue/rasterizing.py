@@ -1,8 +1,7 @@
-"""A catalogue -> a store of rows, decoded once, and a store of rows -> a catalogue."""
+"""A catalogue -> a store of rows, decoded once; what is finished is not done again."""
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -15,6 +14,16 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from skcomic._compat.joblib import spreads_tasks
+from skcomic.catalogue.stored_columns import (
+    COLUMNS,
+    COLUMNS_DIGEST,
+    digest_columns,
+    list_rows,
+    printable,
+    read_columns,
+    read_texts,
+    write_columns,
+)
 from skcomic.catalogue.validation import validate_catalogue
 from skcomic.images.cache import file_state
 from skcomic.images.decoding import (
@@ -45,9 +54,6 @@ from skcomic.images.raster_store import (
 if TYPE_CHECKING:
     import zarr
 
-# Columns of the catalogue, by the names of their arrays. `paths` is for people.
-_COLUMNS = {"paths": "path", "labels": "label", "pairs": "pair", "split": "split"}
-_TEXTS_PER_CHUNK = 100_000
 # The names of what zarr's files are called until they are complete.
 _INCOMPLETE = "*.partial"
 
@@ -132,8 +138,11 @@ def rasterize(
 
     Notes
     -----
-    A smaller raster that is made of a stored one may differ from that of the file by rounding:
-    by one grey level where each pixel covers a whole number of stored ones.
+    A smaller raster is made of the stored one. It differs from that of the file by rounding, by
+    one grey level, if the sides of the image are multiples of those of the store, and these of
+    the smaller ones; and else by more, since a filter weights whole pixels (by up to 41, at the
+    edges of drawn faces of 48 pixels stored with 32 and read with 16). If a model is to see files
+    later, read the store with its own size, or with such a size.
 
     Examples
     --------
@@ -168,7 +177,9 @@ def rasterize(
         raise ValueError(f"the name of a store must end in {ENDING!r}: {place!r} does not")
     catalogue = catalogue.assign(path=[_absolute(path) for path in catalogue.path])
     wanted = {
-        "catalogue": _digest_catalogue(catalogue),
+        "catalogue": digest_columns(
+            {name: catalogue[name] for name in COLUMNS.values() if name in catalogue.columns}
+        ),
         "size": [height, width],
         "chunk_images": int(chunk_images),
         "resample": DEFAULT_RENDERING.resample,
@@ -186,39 +197,6 @@ def rasterize(
     finished = RasterStore.open(place, renew=True)
     assert finished is not None
     return list_rows(finished)
-
-
-def list_rows(store: RasterStore, *, ignore_split: bool = False) -> pd.DataFrame:
-    """Make a catalogue of the rows of a store.
-
-    Parameters
-    ----------
-    store : RasterStore
-        The store.
-    ignore_split : bool, default=False
-        As for `load_catalogue`.
-
-    Returns
-    -------
-    catalogue : DataFrame
-        As from `load_catalogue`, in the order of the rows; what was left out is in
-        ``attrs["quarantine"]`` too.
-    """
-    bad = store.attributes["quarantine"]
-    names = [name for name in _COLUMNS if name != "paths" and name in store.group]
-    if ignore_split:
-        names = [name for name in names if name != "split"]
-    columns = {
-        _COLUMNS[name]: pd.Series(np.asarray(store.group[name]).astype(object), dtype=str)
-        for name in names
-    }
-    catalogue = pd.DataFrame(columns)
-    if bad:
-        catalogue = catalogue.drop(index=[each["row"] for each in bad]).reset_index(drop=True)
-    catalogue.insert(0, "path", pd.Series(list(store.paths()), dtype=str))
-    skipped = dict(Counter(each["kind"] for each in bad))
-    catalogue.attrs.update(source=store.place, skipped=skipped, quarantine=bad)
-    return catalogue
 
 
 def _create_or_open(place: str, wanted: dict[str, Any], n_images: int) -> "zarr.Group":
@@ -305,10 +283,8 @@ def _finish_chunk(
 
 
 def _read_record(group: Any, number: int) -> Record | None:
-    try:
-        return Record(*json.loads(str(group[RECORDS][number : number + 1][0])))
-    except ValueError:  # there is none, or a part of one
-        return None
+    texts = read_texts(group, RECORDS, slice(number, number + 1))
+    return Record(*json.loads(texts[0])) if texts and texts[0] else None
 
 
 def _list_bad(
@@ -319,7 +295,7 @@ def _list_bad(
     for number, record in enumerate(records):
         for within, kind, reason in record.failures:
             row = number * chunk_images + within
-            path, label = (_printable(catalogue[name].iloc[row]) for name in ("path", "label"))
+            path, label = (printable(catalogue[name].iloc[row]) for name in ("path", "label"))
             bad.append({"row": row, "path": path, "label": label, "kind": kind, "reason": reason})
     return bad
 
@@ -337,28 +313,13 @@ def _finish(
         group.attrs["finished"]
         and group.attrs["quarantine"] == bad
         and np.array_equal(np.asarray(group[DIGESTS]), digests)
+        and read_columns(group) is not None
     ):
         return
     group.update_attributes({"finished": False})
-    for name, column in _COLUMNS.items():
-        if column in catalogue.columns:
-            texts = np.array([_printable(text) for text in catalogue[column]], dtype=object)
-            array = group.create_array(
-                name, shape=texts.shape, chunks=(min(len(texts), _TEXTS_PER_CHUNK),), dtype=str,
-                overwrite=True,
-            )  # fmt: skip
-            array[:] = texts
+    of_columns = write_columns(group, catalogue)
     group.create_array(DIGESTS, data=digests, chunks=digests.shape, overwrite=True)
-    group.update_attributes({"finished": True, "quarantine": bad})
-
-
-def _digest_catalogue(catalogue: pd.DataFrame) -> str:
-    whole = sha256()
-    for column in _COLUMNS.values():
-        if column in catalogue.columns:
-            texts = f"{column}\0" + "\0".join(map(str, catalogue[column]))
-            whole.update(f"{len(texts)}\0{texts}".encode(errors="surrogatepass"))
-    return whole.hexdigest()
+    group.update_attributes({"finished": True, "quarantine": bad, COLUMNS_DIGEST: of_columns})
 
 
 def _digest_files(paths: list[str]) -> str:
@@ -369,11 +330,6 @@ def _absolute(path: PathLike) -> str:
     """Return a path for any working directory; URLs are as they are."""
     name = os.fspath(path)
     return name if is_url(name) else os.path.abspath(name)  # noqa: PTH100
-
-
-def _printable(text: object) -> str:
-    """Return a text that can be encoded: names of files need not be UTF-8."""
-    return str(text).encode(errors="backslashreplace").decode()
 
 
 @contextmanager

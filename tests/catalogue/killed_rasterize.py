@@ -37,7 +37,7 @@ def main(folder: str, store: Path) -> None:
 
 def records(store: Path) -> list[str]:
     try:
-        return [name for name in os.listdir(store / "records/c") if name.isdecimal()]
+        return [path.name for path in (store / "records/c").iterdir() if path.name.isdecimal()]
     except FileNotFoundError:
         return []
 

@@ -130,7 +130,7 @@ def test_another_store_is_refused_and_not_changed(faces: pd.DataFrame, tmp_path:
             rasterize(faces, store, **options)
     assert contents(store) == before
     zarr.open_group(store, mode="r+").update_attributes({"decoder": "1"})
-    with pytest.raises(ValueError, match="is a store of decoder='1', not '.*Pillow"):
+    with pytest.raises(ValueError, match=r"is a store of decoder='1', not '.*Pillow"):
         rasterize(faces, store, size=16)
 
 
@@ -164,6 +164,27 @@ def test_only_the_chunk_of_a_changed_file_is_decoded_again(
     assert [new != old for new, old in zip(again, inodes, strict=True)] == [
         number == 1 for number in range(6)
     ]
+
+
+@pytest.mark.parametrize("name", ["labels", "pairs", "split"])
+def test_wrong_labels_are_never_read(faces: pd.DataFrame, tmp_path: Path, name: str) -> None:
+    store = tmp_path / "rows.zarr"
+    split = np.resize(["train", "train", "test", "validation"], len(faces))
+    rows = rasterize(faces.assign(split=split), store, size=16)
+    for damage in ("missing", "empty", "another", "array"):
+        chunk = store / name / "c/0"
+        content = chunk.read_bytes()
+        chunk.unlink()
+        if damage == "empty":
+            chunk.write_bytes(b"")
+        elif damage == "another":
+            chunk.write_bytes((store / "paths/c/0").read_bytes())
+        elif damage == "array":
+            shutil.rmtree(store / name)
+        with pytest.raises(OSError, match="labels, pairs or parts of a split are missing or dam"):
+            load_catalogue(store)
+        assert rasterize(faces.assign(split=split), store, size=16).equals(rows)
+        assert chunk.read_bytes() == content
 
 
 def test_bad_images_are_all_listed_or_left_out(mine: pd.DataFrame, tmp_path: Path) -> None:
