@@ -207,7 +207,7 @@ def rasterize(
             console.print(skipped)
         from skcomic.catalogue.rasterizing import rasterize as write_store
 
-        with console.status(f"Decoding {len(catalogue)} images"):
+        with console.status(f"Decoding {len(catalogue)} images"), _naming_on_bad():
             rows = write_store(
                 catalogue, store, size=size, chunk_images=chunk_images, background=level,
                 on_bad=choice, n_jobs=jobs,
@@ -217,6 +217,17 @@ def rasterize(
             console.print(skipped)
         sizes = "" if size >= max(StudySettings.sizes) else f" --sizes {size}"
         console.print(f"Next: skcomic study {store}{sizes}", soft_wrap=True)
+
+
+@contextmanager
+def _naming_on_bad() -> Iterator[None]:
+    """Say in an error about bad images that they may be left out."""
+    from skcomic.images.decoding import ImageReadError
+
+    try:
+        yield
+    except ImageReadError as error:
+        raise ValueError(f"{error}\nor leave them out with --on-bad quarantine") from error
 
 
 caches = typer.Typer(help="Look after the decoded images that a study keeps.")
