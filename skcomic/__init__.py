@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "catalogue.duplicates": ["join_duplicates"],
         "catalogue.footprint": ["Footprint", "estimate_footprint"],
         "catalogue.loading": ["load_catalogue"],
+        "catalogue.rasterizing": ["rasterize"],
         "catalogue.splitting": ["split_catalogue"],
         "displays.abstention": ["AbstentionDisplay"],
         "displays.image_grid": ["ImageGridDisplay"],

@@ -162,6 +162,7 @@ PUBLIC_NAMES = [
     "net_name",
     "predict_files",
     "profile_model",
+    "rasterize",
     "read_raster",
     "render_card",
     "run_study",

@@ -16,6 +16,7 @@ from skcomic.catalogue.looks import Looks
 from skcomic.catalogue.validation import validate_catalogue
 from skcomic.images.contents import file_digests, file_sizes
 from skcomic.images.decoding import ImageFailure, PathLike
+from skcomic.images.stored_rows import digest_stored_rows
 
 _NONE = -1
 
@@ -123,7 +124,7 @@ def join_duplicates(
     """
     catalogue = validate_catalogue(catalogue)
     size = (COMPARED_SIDE, COMPARED_SIDE)
-    hashes = hash_images(catalogue.path.tolist(), [size], n_jobs=n_jobs, cache=cache)
+    hashes = hash_images(catalogue.path.tolist(), [size], None, n_jobs=n_jobs, cache=cache)
     if hashes.failures:
         _warn_unreadable(list(hashes.failures.values()))
     is_read = np.ones(len(catalogue), dtype=bool)
@@ -223,17 +224,22 @@ def find_duplicates(
 
 
 def _find_copies(paths: Sequence[PathLike], is_read: np.ndarray) -> np.ndarray:
-    """Return for each file the first with the same content, or -1; read only files of one size."""
+    """Return for each file the first with the same content, or -1; read only files of one size.
+
+    The content of a row of a store is its raster.
+    """
+    contents = digest_stored_rows(paths)
+    files = [row for row in np.flatnonzero(is_read).tolist() if row not in contents]
     rows_of_size = defaultdict(list)
-    rows_read = np.flatnonzero(is_read).tolist()
-    for row, size in zip(rows_read, file_sizes([paths[row] for row in rows_read]), strict=True):
+    for row, size in zip(files, file_sizes([paths[row] for row in files]), strict=True):
         rows_of_size[size].append(row)
     compared = [row for rows in rows_of_size.values() if len(rows) > 1 for row in rows]
+    digests = file_digests([paths[row] for row in compared])
+    contents |= dict(zip(compared, digests, strict=True))
     copy_of = np.full(len(paths), _NONE)
     first: dict[bytes, int] = {}
-    for row, content in zip(compared, file_digests([paths[row] for row in compared]), strict=True):
-        if content in first:
-            copy_of[row] = first[content]
-        else:
-            first[content] = row
+    for row in sorted(contents):
+        earlier = first.setdefault(contents[row], row)
+        if earlier != row:
+            copy_of[row] = earlier
     return copy_of

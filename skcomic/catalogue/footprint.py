@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from skcomic.images.decoding import ImageFailure, ImageReadError, PathLike, read_raster
+from skcomic.images.decoding import (
+    ImageFailure,
+    ImageReadError,
+    PathLike,
+    Rendering,
+    read_raster,
+)
+from skcomic.images.grey import Background
 from skcomic.images.loading import height_and_width, store_raster
 
 
@@ -55,6 +62,7 @@ def estimate_footprint(
     *,
     n_sample: int = 32,
     cache: PathLike | None = None,
+    background: Background = "white",
 ) -> Footprint:
     """Estimate the memory and time to load a catalogue, from a small sample of it.
 
@@ -69,6 +77,8 @@ def estimate_footprint(
     cache : str, path-like or None, default=None
         Folder of a cache (see `ImageVectorizer`) that stores what is decoded here; nothing is
         read from it, since the time of decoding is measured.
+    background : {"white", "black", "auto"} or int, default="white"
+        What transparent pixels show; see `read_raster`.
 
     Returns
     -------
@@ -103,13 +113,13 @@ def estimate_footprint(
     for path in catalogue.path.iloc[sample]:
         start = time.perf_counter()
         try:
-            raster = read_raster(path, (height, width))
+            raster = read_raster(path, (height, width), background=background)
         except ImageReadError as error:
             failures += error.failures
             continue
         seconds.append(time.perf_counter() - start)
         if cache is not None:
-            store_raster(cache, path, raster)
+            store_raster(cache, path, raster, Rendering(background=background))
     if failures:
         raise ImageReadError(failures, n_sample)
     return Footprint(

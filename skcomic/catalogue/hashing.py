@@ -55,7 +55,7 @@ class ImageHashes(NamedTuple):
 def hash_images(
     paths: Sequence[PathLike],
     sizes: Sequence[tuple[int, int]],
-    rendering: Rendering = DEFAULT_RENDERING,
+    rendering: Rendering | None = DEFAULT_RENDERING,
     *,
     n_jobs: int | None = None,
     cache: PathLike | None = None,
@@ -92,7 +92,7 @@ def hash_images(
 def hash_chunk(
     paths: Sequence[PathLike],
     sizes: Sequence[tuple[int, int]],
-    rendering: Rendering,
+    rendering: Rendering | None,
     n_jobs: int | None,
     cache: PathLike | None,
 ) -> ImageHashes:

@@ -9,9 +9,11 @@ import pandas as pd
 
 from skcomic.catalogue.folders import list_folder
 from skcomic.catalogue.pairs import PairRule, make_pair_rule
+from skcomic.catalogue.stored_columns import list_rows
 from skcomic.catalogue.tables import NotATableError, read_table
 from skcomic.catalogue.validation import normalize
 from skcomic.images.decoding import PathLike
+from skcomic.images.raster_store import find_store
 from skcomic.images.remote_folders import is_folder
 from skcomic.images.urls import absolute_path, is_url, parent_url
 
@@ -32,17 +34,17 @@ def load_catalogue(
     label: str = "label",
     min_classes: int = 2,
 ) -> pd.DataFrame:
-    """List images with their classes, from a folder or from a table.
+    """List images with their classes, from a folder, a table or a store of rows.
 
     Parameters
     ----------
     source : str or path-like
-        A folder or a CSV file. Each sub-folder of a folder is a class with its name; all images
-        in it and in its sub-folders belong to it. If the sub-folders are ``train``, ``val``
-        (``valid``, ``validation``) and ``test``, with the classes in each of them, the images are
-        split already, and the catalogue has a column `split`. Links are followed. A table is
-        separated by commas, semicolons or tabs, in UTF-8. Either may be in a store that fsspec
-        reads, named by its URL: ``s3://bucket/faces``, ``zip://faces::/data/photos.zip``.
+        A folder, a CSV file, or a store of `rasterize`. Each sub-folder of a folder is a class
+        with its name; all images in it and in its sub-folders belong to it. If the sub-folders are
+        ``train``, ``val`` (``valid``, ``validation``) and ``test``, with the classes in each of
+        them, the images are split already, and the catalogue has a column `split`. Links are
+        followed. A table is separated by commas, semicolons or tabs, in UTF-8. Each may be named
+        by a URL that fsspec reads: ``s3://bucket/faces``, ``zip://faces::/data/photos.zip``.
     pair : str, pattern, callable or None, default="stem"
         Which images belong together and must never be split: those with the same path within
         their class without the extension (``faces/7.jpg`` and ``comics/7.jpg`` are pair ``7``);
@@ -98,6 +100,14 @@ def load_catalogue(
     >>> catalogue.pair.nunique()
     2
     """
+    if (store := find_store(source)) is not None:
+        if extensions is not None or root is not None or (path, label) != ("path", "label"):
+            raise ValueError(
+                f"extensions, root, path and label are not for stores such as {store.place!r}"
+            )
+        catalogue = _pairs_of_store(list_rows(store, ignore_split=ignore_split), pair)
+        _check_n_classes(catalogue, store.place, min_classes)
+        return catalogue
     is_of_classes = _is_folder(source)
     source = absolute_path(source)
     skipped: Counter[str] = Counter()
@@ -116,9 +126,7 @@ def load_catalogue(
             rows, pair = read_table(source, folder, path, label, pair, ignore_split=ignore_split)
         except NotATableError as error:
             raise NotADirectoryError(f"{source!r} is a file that {error}; {_EXPECTED}") from error
-        if rows.label.nunique() < min_classes:
-            least = "two or more classes" if min_classes > 1 else "a class"
-            raise ValueError(f"{source!r} must have images of {least}")
+        _check_n_classes(rows, source, min_classes)
     catalogue = _name_pairs(rows, pair)
     catalogue.attrs.update(source=source, skipped=dict(skipped))
     return catalogue
@@ -134,6 +142,24 @@ def _is_folder(source: PathLike) -> bool:
 
 def _parent(table: str) -> str:
     return parent_url(table) if is_url(table) else str(Path(table).parent)
+
+
+def _check_n_classes(rows: pd.DataFrame, source: str, min_classes: int) -> None:
+    if rows.label.nunique() < min_classes:
+        least = "two or more classes" if min_classes > 1 else "a class"
+        raise ValueError(f"{source!r} must have images of {least}")
+
+
+def _pairs_of_store(catalogue: pd.DataFrame, pair: PairRule) -> pd.DataFrame:
+    """Leave the pairs that are in a store as they are, or make each row a pair of its own."""
+    if pair in (None, "none"):
+        return catalogue.assign(pair=catalogue.path)
+    if pair != "stem":
+        raise ValueError(
+            f"pair={pair!r} is not for a store, which has the pairs that it was made with; make "
+            "another with these pairs"
+        )
+    return catalogue
 
 
 def _name_pairs(rows: pd.DataFrame, pair: PairRule) -> pd.DataFrame:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 Images = Annotated[
     str,
     typer.Argument(
-        help="Folder with one sub-folder of images per class, also within train, val and test; or "
-        "a CSV file with a row for each image; or the URL of either, such as s3://bucket/faces."
+        help="Folder with one sub-folder of images per class, also within train, val and test; a "
+        "CSV file with a row for each image; a store that skcomic rasterize wrote; or the URL of "
+        "one of these, such as s3://bucket/faces."
     ),
 ]
 Pair = Annotated[

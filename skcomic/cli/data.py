@@ -1,10 +1,10 @@
-"""``skcomic fetch``, ``check`` and ``cache``: the images of studies."""
+"""``skcomic fetch``, ``check``, ``rasterize`` and ``cache``: the images of studies."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE
@@ -26,6 +26,7 @@ from skcomic.cli._app import (
     plain_errors,
 )
 from skcomic.cli.catalogue_options import (
+    IgnoreSplit,
     Images,
     LabelColumn,
     Pair,
@@ -35,7 +36,9 @@ from skcomic.cli.catalogue_options import (
     describe_skipped,
     load_images,
 )
+from skcomic.cli.setting_options import read_setting
 from skcomic.images.urls import path_within
+from skcomic.study.settings import StudySettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,6 +162,72 @@ def _printable(text: str) -> Text:
     """Show what a terminal cannot or must not, such as line ends in the name of a file."""
     text = text.encode(errors="backslashreplace").decode()
     return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
+
+
+@app.command()
+def rasterize(
+    images: Images,
+    store: Annotated[
+        str, typer.Argument(help="Where to write: a folder or a URL, such as rows.zarr.")
+    ],
+    size: Annotated[int, typer.Option(help="Height and width of the images, in pixels.")] = 64,
+    chunk_images: Annotated[
+        int, typer.Option(help="Images that are decoded, written and read at a time.")
+    ] = 4096,
+    background: Annotated[
+        str, typer.Option(help="What transparent pixels show: white, black, auto or 0 to 255.")
+    ] = "white",
+    on_bad: Annotated[
+        str, typer.Option(help="With images that cannot be read: raise an error, or quarantine.")
+    ] = "raise",
+    pair: Pair = "stem",
+    ignore_split: IgnoreSplit = False,
+    root: Root = None,
+    path_column: PathColumn = "path",
+    label_column: LabelColumn = "label",
+    pair_column: PairColumn = None,
+    jobs: Annotated[int, typer.Option(help="Threads that decode; -1: one on each core.")] = -1,
+) -> None:
+    """Decode all images once, into a store that all commands read instead of the images.
+
+    If it is interrupted, the same command goes on.
+    """
+    console = plain_console()
+    with plain_errors():
+        check_jobs(jobs)
+        check_option("--size", size, size >= 1, "1 or more")
+        check_option("--chunk-images", chunk_images, chunk_images >= 1, "1 or more")
+        level: Any = read_setting("background", background)
+        choice: Any = read_setting("on_bad", on_bad)
+        catalogue = load_images(
+            images, pair=pair, ignore_split=ignore_split, root=root, path_column=path_column,
+            label_column=label_column, pair_column=pair_column, min_classes=1,
+        )  # fmt: skip
+        if skipped := describe_skipped(catalogue):
+            console.print(skipped)
+        from skcomic.catalogue.rasterizing import rasterize as write_store
+
+        with console.status(f"Decoding {len(catalogue)} images"), _naming_on_bad():
+            rows = write_store(
+                catalogue, store, size=size, chunk_images=chunk_images, background=level,
+                on_bad=choice, n_jobs=jobs,
+            )  # fmt: skip
+        console.print(f"{len(rows)} images in {store}")
+        if skipped := describe_skipped(rows):
+            console.print(skipped)
+        sizes = "" if size >= max(StudySettings.sizes) else f" --sizes {size}"
+        console.print(f"Next: skcomic study {store}{sizes}", soft_wrap=True)
+
+
+@contextmanager
+def _naming_on_bad() -> Iterator[None]:
+    """Say in an error about bad images that they may be left out."""
+    from skcomic.images.decoding import ImageReadError
+
+    try:
+        yield
+    except ImageReadError as error:
+        raise ValueError(f"{error}\nor leave them out with --on-bad quarantine") from error
 
 
 caches = typer.Typer(help="Look after the decoded images that a study keeps.")

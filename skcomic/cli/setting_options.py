@@ -95,17 +95,39 @@ def read_setting_options(options: dict[str, Any]) -> dict[str, Any]:
     ValueError
         If a setting must not have its value; the message begins with the option as it is typed.
     """
-    settings = {}
-    for setting in fields(StudySettings):
-        name = option_name(setting)
-        value = options[name]
-        if setting.name == _SIZES:
-            value = _parse_sizes(value)
-        elif setting.name in _TEXTS_OR_NUMBERS:
-            value = _parse_number(value)
-        check_setting(setting, value, f"--{name.replace('_', '-')}")
-        settings[setting.name] = value
-    return settings
+    return {
+        setting.name: read_setting(setting.name, options[option_name(setting)])
+        for setting in fields(StudySettings)
+    }
+
+
+def read_setting(name: str, value: Any) -> Any:
+    """Make one setting of the value of its option.
+
+    Parameters
+    ----------
+    name : str
+        A field of `StudySettings`.
+    value : object
+        What a command was given.
+
+    Returns
+    -------
+    value : object
+        That of the setting.
+
+    Raises
+    ------
+    ValueError
+        As for `read_setting_options`.
+    """
+    (setting,) = (each for each in fields(StudySettings) if each.name == name)
+    if name == _SIZES:
+        value = _parse_sizes(value)
+    elif name in _TEXTS_OR_NUMBERS:
+        value = _parse_number(value)
+    check_setting(setting, value, f"--{option_name(setting).replace('_', '-')}")
+    return value
 
 
 def _parse_number(text: str | None) -> int | float | str | None:

@@ -79,8 +79,8 @@ def study(
         str | None,
         typer.Argument(
             help="Folder with one sub-folder of images per class, also within train, val and "
-            "test; or a CSV file with a row for each image; or the URL of either, such as "
-            "s3://bucket/faces; none: draw some."
+            "test; a CSV file with a row for each image; a store that skcomic rasterize wrote; or "
+            "the URL of one of these, such as s3://bucket/faces; none: draw some."
         ),
     ] = None,
     pair: Pair = "stem",

@@ -16,6 +16,7 @@ import numpy as np
 
 from skcomic.images.decoding import PathLike, Rendering, decoder_version
 from skcomic.images.integrity import IntegrityMarker, marker_path
+from skcomic.images.raster_store import find_row
 from skcomic.images.remote_states import RemoteState, remote_states
 from skcomic.images.urls import is_url
 
@@ -35,6 +36,8 @@ _COUNT = struct.Struct("<Q")
 _SETTLED_NANOSECONDS = 100_000_000
 # The times of files in stores are of whole seconds, by another clock.
 _SETTLED_IN_STORES = 2_000_000_000
+# The digest of the chunk of a row of a store, as numbers like those of a file.
+_DIGEST = struct.Struct("<QQQQ")
 
 
 FileState = tuple[bytes, int, int, int, int] | RemoteState
@@ -52,7 +55,8 @@ def file_states(paths: Sequence[PathLike]) -> list[FileState | None]:
 def file_state(path: PathLike) -> FileState | None:
     """Return the name, inode, size and times of a file, which change with it; None if missing.
 
-    Of a file in a store, it is what the store says of its state; None if that is not enough.
+    Of a file in a store, it is what the store says of its state; None if that is not enough. Of a
+    row of a store of rows, the name and what changes with its chunk.
     """
     return file_states([path])[0]
 
@@ -60,6 +64,9 @@ def file_state(path: PathLike) -> FileState | None:
 def _local_state(path: PathLike) -> FileState | None:
     # pathlib would take longer than reading a raster.
     try:
+        if (found := find_row(path)) is not None:
+            store, row = found
+            return os.fsencode(f"{store.place}/{row}"), *_DIGEST.unpack(store.digest(row))
         stat = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return None

@@ -18,6 +18,7 @@ from skcomic.images.opening import (
     open_image,
     read_file,
 )
+from skcomic.images.raster_store import check_row
 
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 PathLike = str | os.PathLike[str]
@@ -238,6 +239,7 @@ def read_rasters(
         As `read_raster` does.
     """
     name = os.fspath(path)
+    check_row(name, list(sizes), rendering.resample, rendering.background)
     rasters: dict[tuple[int, int], np.ndarray] = {}
     n_decodes = 0
     try:
@@ -273,6 +275,7 @@ def read_grey(path: PathLike, rendering: Rendering = DEFAULT_RENDERING) -> Image
         As `read_raster` does.
     """
     name = os.fspath(path)
+    check_row(name, [], rendering.resample, rendering.background)
     try:
         return decode_despite_metadata(read_file(path), partial(_decode_upright, rendering))
     except Exception as error:  # any exception, see `read_rasters`

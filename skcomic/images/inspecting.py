@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skcomic.images.decoding import MAX_PIXELS
+from skcomic.images.decoding import MAX_PIXELS, PathLike
 from skcomic.images.fetching import fetch_ahead
 from skcomic.images.metadata import decode_despite_metadata
 from skcomic.images.opening import open_image, read_file
+from skcomic.images.raster_store import find_row
 
 _MAX_FILES = 500
 
@@ -33,7 +34,7 @@ def inspect_files(paths: Sequence[str]) -> list[dict[str, Any]]:
     files = []
     for (file,) in fetch_ahead(paths, chosen[:, np.newaxis]):
         try:
-            files.append(decode_despite_metadata(read_file(file), _read_head))
+            files.append(_row_facts(file) or decode_despite_metadata(read_file(file), _read_head))
         except Exception:  # any exception, see `read_rasters`: it was moved meanwhile
             continue
     if not files:
@@ -45,6 +46,14 @@ def inspect_files(paths: Sequence[str]) -> list[dict[str, Any]]:
         named = {"smallest": sizes[0], "median": sizes[len(sizes) // 2], "largest": sizes[-1]}
         formats.append({"format": str(kind), "n": len(sizes), **named})
     return sorted(formats, key=lambda row: -row["n"])
+
+
+def _row_facts(path: PathLike) -> dict[str, Any] | None:
+    """Describe a row of a store, without reading it."""
+    if (found := find_row(path)) is None:
+        return None
+    store, _ = found
+    return {"format": "row of a store", "width": store.width, "height": store.height}
 
 
 def _read_head(data: bytes) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from skcomic.images.decoding import (
     read_rasters,
 )
 from skcomic.images.fetching import fetch_ahead
-from skcomic.images.urls import is_url
+from skcomic.images.stored_rows import fill_stored_rows
+from skcomic.images.urls import is_url, split_row_path
 
 #: The highest grey level.
 WHITE = 255
@@ -60,7 +61,8 @@ def load_rasters(
     Parameters
     ----------
     paths : sequence of str or path-like
-        The image files.
+        The image files, or rows of stores. The rows of a chunk are read at once, and not stored
+        in the cache.
     sizes : sequence of (int, int)
         Heights and widths of the rasters of each image, in pixels. Sizes that are resized from
         the same decoded image share one decode.
@@ -102,7 +104,7 @@ def load_rasters(
 def try_rasters(
     paths: Sequence[PathLike],
     sizes: Sequence[tuple[int, int]],
-    rendering: Rendering = DEFAULT_RENDERING,
+    rendering: Rendering | None = DEFAULT_RENDERING,
     *,
     n_jobs: int | None = None,
     cache: PathLike | None = None,
@@ -111,8 +113,11 @@ def try_rasters(
 
     Parameters
     ----------
-    paths, sizes, rendering, n_jobs, cache
+    paths, sizes, n_jobs, cache
         As for `load_rasters`.
+    rendering : Rendering or None, default=Rendering()
+        As for `load_rasters`. None, to compare images: the default for files, while rows of
+        stores are taken as they are.
 
     Returns
     -------
@@ -122,8 +127,17 @@ def try_rasters(
         Row and failure of each bad file, in the order of `paths`.
     """
     rasters = [np.empty((len(paths), *size), dtype=np.uint8) for size in sizes]
+    files, failures = fill_stored_rows(paths, rasters, rendering, n_jobs)
+    rendering = rendering or DEFAULT_RENDERING
+    if len(files) < len(paths):
+        of_files, failed = try_rasters(
+            [paths[row] for row in files], sizes, rendering, n_jobs=n_jobs, cache=cache
+        )
+        for array, part in zip(rasters, of_files, strict=True):
+            array[files] = part
+        failures |= {int(files[row]): failure for row, failure in failed.items()}
+        return rasters, dict(sorted(failures.items()))
     store = RasterCache.open(cache) if cache is not None else None
-    failures: dict[int, ImageFailure] = {}
     n_chunk = _CHUNK
     if any(map(is_url, paths)):
         n_chunk = max(n_chunk, len(paths) // _MAX_REMOTE_CHUNKS)
@@ -171,8 +185,12 @@ def rasters_to_rows(rasters: np.ndarray) -> np.ndarray:
     return rows
 
 
-def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray) -> None:
+def store_raster(
+    cache: PathLike, path: PathLike, raster: np.ndarray, rendering: Rendering
+) -> None:
     """Store a raster that was decoded elsewhere in a cache, unless its file was just written.
+
+    Rows of stores are not stored: they are on a disk already.
 
     Parameters
     ----------
@@ -181,13 +199,15 @@ def store_raster(cache: PathLike, path: PathLike, raster: np.ndarray) -> None:
     path : str or path-like
         The image file. That of a URL is not stored: only a state of before it was read would do.
     raster : ndarray of shape (height, width), uint8
-        As from `read_raster`, with its defaults.
+        As from `read_raster`.
+    rendering : Rendering
+        The parameters that it was made with.
     """
-    if is_url(path):
+    if is_url(path) or split_row_path(path) is not None:
         return
     if is_settled(state := file_state(path), state):
         store = RasterCache.open(cache)
-        store.write(raster_keys([state], raster.shape, DEFAULT_RENDERING), raster[np.newaxis])
+        store.write(raster_keys([state], raster.shape, rendering), raster[np.newaxis])
         store.count_decodes(1)
 
 

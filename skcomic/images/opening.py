@@ -25,6 +25,7 @@ from PIL.SgiImagePlugin import SgiImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from skcomic.images.raster_store import read_row_file
 from skcomic.images.remote import START_BYTES, RemoteFile
 from skcomic.images.urls import is_url
 
@@ -137,7 +138,8 @@ def read_file(name: str | os.PathLike[str]) -> bytes:
     Parameters
     ----------
     name : str or path-like
-        Path or URL. Only regular files are opened: reading a pipe might never return.
+        Path or URL, or path of a row of a store. Only regular files are opened: reading a pipe
+        might never return.
 
     Returns
     -------
@@ -151,6 +153,8 @@ def read_file(name: str | os.PathLike[str]) -> bytes:
     OSError
         If the system or the store cannot read it.
     """
+    if (row := read_row_file(name)) is not None:
+        return row
     if is_url(name):
         return _read_remote(name if isinstance(name, RemoteFile) else RemoteFile(str(name)))
     # Neither pathlib nor a file object: they would take a tenth of the time of a small image.

@@ -1,4 +1,4 @@
-"""URLs of images in stores, such as ``s3://bucket/faces/1.jpg``: their text, without requests.
+"""URLs of images in stores, such as ``s3://bucket/faces/1.jpg``, and paths of rows: their text.
 
 The URL of a file in an archive is that of fsspec: ``zip://faces/1.jpg::/data/photos.zip``.
 """
@@ -10,6 +10,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 _PROTOCOL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+#: The name of a store of rows ends so.
+ENDING = ".zarr"
+
 _HTTP = ("http://", "https://")
 
 
@@ -24,10 +27,24 @@ def is_url(path: str | os.PathLike[str]) -> bool:
     Returns
     -------
     is_url : bool
-        Whether it begins with a protocol.
+        Whether it begins with a protocol, and is not the path of a row.
     """
     name = os.fspath(path)
-    return "://" in name and _PROTOCOL.match(name) is not None
+    is_like_one = "://" in name and _PROTOCOL.match(name) is not None
+    return is_like_one and split_row_path(name) is None
+
+
+def row_path(place: str, row: int, n_images: int) -> str:
+    """Name a row of a store of rows; names sort as the rows do."""
+    return f"{place}/{row:0{len(str(n_images - 1))}d}"
+
+
+def split_row_path(path: str | os.PathLike[str]) -> tuple[str, int] | None:
+    """Split what may be the path of a row into the store of rows and the number of the row."""
+    store, _, number = os.fspath(path).rpartition("/")
+    if store.endswith(ENDING) and number.isascii() and number.isdecimal():
+        return store, int(number)
+    return None
 
 
 def is_http(url: str) -> bool:

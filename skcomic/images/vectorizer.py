@@ -150,7 +150,8 @@ class ImageVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_images,) or (n_images, 1)
-            Paths of image files: a list, array, Series or one-column DataFrame.
+            Paths of image files, or of rows of a store that `rasterize` wrote: a list, array,
+            Series or one-column DataFrame.
 
         Returns
         -------

@@ -16,6 +16,7 @@ from skcomic.evidence.probabilities import UNSURE
 from skcomic.images.decoding import EXTENSIONS, PathLike, Rendering
 from skcomic.images.listing import make_scan, walk_images
 from skcomic.images.loading import rasters_to_rows, try_rasters
+from skcomic.images.raster_store import find_store
 from skcomic.images.remote_folders import is_folder
 from skcomic.images.urls import file_path, is_url
 from skcomic.models.plan import Plan
@@ -155,9 +156,10 @@ def find_images(where: str, skipped: Counter[str] | None = None) -> Iterator[str
     Parameters
     ----------
     where : str
-        A file, which need not exist; a pattern such as ``faces/*.jpg``; or a folder, whose
-        images are listed with those of its sub-folders, sorted. Hidden files are skipped. Of a
-        file or folder in a store, the URL; one that ends as image files do is not asked about.
+        A file, which need not exist; a pattern such as ``faces/*.jpg``; a store of `rasterize`,
+        whose rows are listed; or a folder, whose images are listed with those of its sub-folders,
+        sorted. Hidden files are skipped. Of a file or folder in a store, the URL; one that ends
+        as image files do is not asked about.
     skipped : Counter, default=None
         What is skipped in folders is counted here, by the reason.
 
@@ -167,7 +169,9 @@ def find_images(where: str, skipped: Counter[str] | None = None) -> Iterator[str
         Of an image file.
     """
     skipped = Counter() if skipped is None else skipped
-    if is_url(where):
+    if (store := find_store(where)) is not None:
+        yield from store.paths()
+    elif is_url(where):
         is_image = file_path(where).name.lower().endswith(EXTENSIONS)
         if is_image or not is_folder(where):
             yield where

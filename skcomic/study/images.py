@@ -75,8 +75,9 @@ def read_images(
     """
     size = max(settings.sizes)
     footprint = None
+    sampled: Any = {"cache": cache, "background": settings.background}
     with suppress(ImageReadError):  # below, all bad images are listed, not those of a sample
-        footprint = estimate_footprint(catalogue, size, cache=cache)
+        footprint = estimate_footprint(catalogue, size, **sampled)
     hashes = hash_images(
         catalogue.path.tolist(),
         [(side, side) for side in settings.sizes],
@@ -93,7 +94,7 @@ def read_images(
         is_read[list(failures)] = False
         catalogue = _remove_bad(catalogue, is_read, failures)
     if failures or footprint is None:
-        footprint = estimate_footprint(catalogue, size, cache=cache)
+        footprint = estimate_footprint(catalogue, size, **sampled)
     contrast = {
         "images": int(hashes.is_flat[is_read].sum()),
         "classes": find_uniform_classes(hashes.pixels[is_read], catalogue.label.to_numpy()),

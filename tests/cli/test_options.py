@@ -60,6 +60,14 @@ COMMANDS = {
         "--out": ["NOWHERE/problems.csv"],
         **OF_IMAGES,
     },
+    ("rasterize", "IMAGES", "rows.zarr"): {
+        "--size": ["0", "x"],
+        "--chunk-images": ["0", "x"],
+        "--background": ["grey", "256", "-1"],
+        "--on-bad": ["delete"],
+        "--jobs": ["0", "x"],
+        **OF_IMAGES,
+    },
     ("fetch",): {
         "--data-home": ["FILE"],
         "--version": ["9"],
