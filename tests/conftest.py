@@ -19,6 +19,8 @@ from skcomic import load_catalogue
 from skcomic.datasets import make_comic_faces
 
 if TYPE_CHECKING:
+    from stores import S3
+
     from skcomic import ConvNetClassifier
 
 mpl.use("Agg")
@@ -63,6 +65,25 @@ def faces_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def faces(faces_dir: Path) -> pd.DataFrame:
     """The catalogue of `faces_dir`."""
     return load_catalogue(faces_dir)
+
+
+@pytest.fixture(scope="session")
+def _s3_server() -> Iterator["S3"]:
+    from stores import s3_server  # not at the top: it imports moto
+
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(_s3_server: "S3", monkeypatch: pytest.MonkeyPatch) -> Iterator["S3"]:
+    """Point to a server of S3 with an empty bucket of the name bucket."""
+    for name, value in _s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    _s3_server.files().mkdir("bucket")
+    _s3_server.requests.clear()
+    yield _s3_server
+    _s3_server.files().rm("bucket", recursive=True)
 
 
 @pytest.fixture(scope="session")

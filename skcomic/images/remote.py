@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from skcomic.images.urls import archive_of
 
@@ -35,6 +35,9 @@ _LOST = {"ClientConnectionError", "ClientPayloadError", "IncompleteRead", "gaier
 _LOST_FOR_GOOD = {"HTTPClientError", "ConnectionError", "RequestException", "TransportError"}
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
 
+# Variables that decide where stores are, and as whom they are asked.
+_SETTINGS = ("AWS_", "AZURE_", "GOOGLE_", "GCS_", "STORAGE_")
+
 # Only asynchronous file systems are safe for requests from several threads.
 _serial = threading.Lock()
 
@@ -45,7 +48,11 @@ U = TypeVar("U")
 class Stores:
     """The stores of some URLs, for one call: archives are opened once, listings are not kept."""
 
+    _settings: ClassVar[dict[str, str]] = {}
+    _kinds: ClassVar[set[Any]] = set()
+
     def __init__(self) -> None:
+        self._follow_settings()
         self._archives: dict[tuple[str, str], Any] = {}
         self._opening = threading.Lock()
         self._n_lost = 0
@@ -119,12 +126,22 @@ class Stores:
             time.sleep(delay * random.uniform(0.5, 1))
         raise AssertionError("the last try returns or raises")
 
+    @classmethod
+    def _follow_settings(cls) -> None:
+        """Let fsspec make new instances if the environment names other stores or users."""
+        settings = {name: os.environ[name] for name in os.environ if name.startswith(_SETTINGS)}
+        if settings != cls._settings:
+            for kind in list(cls._kinds):
+                kind.clear_instance_cache()
+            cls._settings = settings
+
     def _open(self, url: str) -> tuple[Any, str]:
         """Return the file system of a URL, and its path there."""
         import fsspec
 
         if not (archive := archive_of(url)):
             file_system, path = fsspec.url_to_fs(url, use_listings_cache=False)
+            self._kinds.add(type(file_system))
             return file_system, path
         inner = url.partition("::")[0]
         key = inner.partition("://")[0], archive

@@ -1,7 +1,6 @@
 """Studies whose figures are not looked at."""
 
 import pytest
-from stores import s3, s3_of_session  # noqa: F401
 
 import skcomic.study.page
 

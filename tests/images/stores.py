@@ -14,7 +14,6 @@ from urllib.parse import unquote
 
 import fsspec
 import numpy as np
-import pytest
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
@@ -42,9 +41,10 @@ class S3:
         return self._answer(environ, start_response)
 
     @property
-    def address(self) -> str:
+    def environment(self) -> dict[str, str]:
+        """Variables that point to it."""
         host, port = self._server.server_address[:2]
-        return f"http://{host}:{port}"
+        return {**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
 
     def count(self, method: str, *, objects: bool) -> int:
         """Count the requests for objects, or for listings."""
@@ -55,7 +55,8 @@ class S3:
 
     def files(self) -> Any:
         """Return a file system to fill the store with."""
-        return fsspec.filesystem("s3", use_listings_cache=False)
+        address = self.environment["AWS_ENDPOINT_URL"]
+        return fsspec.filesystem("s3", endpoint_url=address, use_listings_cache=False)
 
 
 @contextmanager
@@ -122,21 +123,3 @@ def settle(*paths: Path) -> None:
     """Let files be a minute old, so that a time of whole seconds says whether they change."""
     for path in paths:
         os.utime(path, (time.time() - 60,) * 2)
-
-
-@pytest.fixture(scope="session")
-def s3_of_session() -> Iterator[S3]:
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture
-def s3(s3_of_session: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
-    """Point to a server of S3 with an empty bucket of the name bucket."""
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_of_session.address)
-    s3_of_session.files().mkdir("bucket")
-    s3_of_session.requests.clear()
-    yield s3_of_session
-    s3_of_session.files().rm("bucket", recursive=True)

@@ -16,7 +16,7 @@ import fsspec
 import numpy as np
 import pandas as pd
 import pytest
-from stores import S3, draw, settle, web_server
+from stores import S3, draw, s3_server, settle, web_server
 
 from skcomic import (
     ImageReadError,
@@ -263,6 +263,18 @@ def test_a_large_file_is_read_in_full_only_if_it_is_an_image(s3: S3, tmp_path: P
     with pytest.raises(ImageReadError, match="not an image"):
         read_raster("s3://bucket/film.bmp", (8, 8))
     assert s3.count("GET", objects=True) == 1
+
+
+def test_another_server_in_the_environment_is_asked(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.files().pipe_file("bucket/a.png", draw(tmp_path / "a.png").read_bytes())
+    read_raster("s3://bucket/a.png", (8, 8))
+    with s3_server() as other:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", other.environment["AWS_ENDPOINT_URL"])
+        s3.requests.clear()
+        read_raster("s3://bucket/a.png", (8, 8))  # both servers hold the same objects
+        assert (len(s3.requests), other.count("GET", objects=True)) == (0, 1)
 
 
 def test_tables_name_files_in_stores(s3: S3, tmp_path: Path) -> None:
