@@ -1,8 +1,7 @@
 """dask: joblib's backend of its clusters, and the error about workers that died."""
 
 from dask.sizeof import sizeof
-from distributed import Client
 from distributed.scheduler import KilledWorker
 from joblib._dask import DaskDistributedBackend
 
-__all__ = ["Client", "DaskDistributedBackend", "KilledWorker", "sizeof"]
+__all__ = ["DaskDistributedBackend", "KilledWorker", "sizeof"]

@@ -5,7 +5,9 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from skcomic.cli._app import check_option
 
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
 
 #: As the address of a scheduler: a cluster of processes on this machine.
 LOCAL = "local"
+
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local|ADDRESS",
+        help="Run the fits on a dask cluster: that of the scheduler at this address, such as "
+        "tcp://host:8786, or 'local', of as many processes as --jobs says.",
+    ),
+]
 
 _CONNECT_SECONDS = 5
 # Ctrl-C on a terminal is sent to the workers too; the parent ends them when it is interrupted.

@@ -30,7 +30,7 @@ from skcomic.cli.catalogue_options import (
     load_further,
     load_images,
 )
-from skcomic.cli.cluster import check_dask, dask_client
+from skcomic.cli.cluster import Dask, check_dask, dask_client
 from skcomic.cli.setting_options import option_name, read_setting_options, with_setting_options
 from skcomic.cli.study_command import write_command
 from skcomic.cli.study_progress import ProgressReporter
@@ -60,6 +60,10 @@ _NAMES = {option_name(setting): setting.name for setting in fields(StudySettings
 _NAMES["pairs"] = "drawn_pairs"
 _NOT_FIXED = {"jobs", "dask", "cache", "max_seconds_per_fit"}
 
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Folder that keeps the decoded images; default: OUT/cache."),
+]
 Outside = Annotated[
     str | None,
     typer.Option(
@@ -90,22 +94,12 @@ def study(
     label_column: LabelColumn = "label",
     pair_column: PairColumn = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("skcomic-study"),
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder that keeps the decoded images; default: OUT/cache."),
-    ] = None,
+    cache: Cache = None,
     max_seconds_per_fit: Annotated[
         float | None, typer.Option(help="A contender whose training takes longer fails.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Fits side by side; -1: one on each core.")] = -1,
-    dask: Annotated[
-        str | None,
-        typer.Option(
-            metavar="local|ADDRESS",
-            help="Run the fits on a dask cluster: that of the scheduler at this address, such as "
-            "tcp://host:8786, or 'local', of as many processes as --jobs says.",
-        ),
-    ] = None,
+    dask: Dask = None,
     outside: Outside = None,
     pairs: Annotated[int, typer.Option(help="Pairs to draw where there are no IMAGES.")] = 100,
     force: Annotated[

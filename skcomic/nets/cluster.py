@@ -58,7 +58,7 @@ class ClusterBackend(DaskDistributedBackend):
         super().start_call()
         self._is_over = False
         self._lock = threading.Lock()
-        self._n_running = 0
+        self._running: set[Any] = set()
         self._suspects: list[tuple[Any, Callable[[Any], None], int]] = []
         self._sent: list[Any] = []
 
@@ -72,13 +72,13 @@ class ClusterBackend(DaskDistributedBackend):
     def submit(self, func: Any, callback: Any = None) -> Any:
         """Schedule a task of joblib."""
         with self._lock:
-            self._n_running += 1
+            self._running.add(func)
         return self._start(func, callback, n_deaths=0)
 
     def _start(self, batch: Any, callback: Callable[[Any], None], n_deaths: int) -> Any:
         def finish(result: Any) -> None:
             callback(result)  # joblib submits the next task
-            self._end_task()
+            self._end_task(batch)
 
         def look_for_error(future: "Future[Any]") -> None:
             error = future.exception()  # of dask; those of the task are results
@@ -100,24 +100,25 @@ class ClusterBackend(DaskDistributedBackend):
         """Try a task again when nothing else is running; if that was so already, let it fail."""
         if not n_before:
             self._suspects.append((batch, callback, n_deaths))
-            self._end_task()
+            self._end_task(batch)
             return
         n_deaths += n_before
         try:
             fail_fits(batch, n_deaths, KilledWorker.__name__)
         except ChildProcessError as error:
             callback(error)
-            self._end_task()
+            self._end_task(batch)
         else:
             self._start(batch, callback, n_deaths)
 
-    def _end_task(self) -> None:
+    def _end_task(self, batch: Any) -> None:
+        """Go on to the next task that is to be alone, if nothing else is running."""
         with self._lock:
-            self._n_running -= 1
-            if self._n_running or not self._suspects:
+            self._running.discard(batch)
+            if self._running or not self._suspects:
                 return
-            self._n_running = 1
             suspect = self._suspects.pop(0)
+            self._running.add(suspect[0])
         self._start(*suspect)
 
     def _send_arguments(self, batch: Any) -> None:
