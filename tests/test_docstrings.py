@@ -77,7 +77,6 @@ PUBLIC_NAMES = [
     "LightClassifier.predict_proba",
     "MirroredClassifier",
     "MirroredClassifier.fit",
-    "MirroredClassifier.partial_fit",
     "MirroredClassifier.predict",
     "MirroredClassifier.set_params",
     "ModelFileError",

@@ -38,7 +38,6 @@ class ChunkFeed(import_keras().callbacks.Callback):  # type: ignore[misc]
         How many.
     batch_size : int
         Images per step of training.
-
     """
 
     def __init__(

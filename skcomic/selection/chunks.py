@@ -37,11 +37,13 @@ def cut_chunks(codes: np.ndarray, chunk_images: int, *, mixed: bool) -> list[np.
     >>> [chunk.tolist() for chunk in cut_chunks(codes, 3, mixed=True)]
     [[0, 2, 3], [1, 4, 5]]
     """
-    order = np.arange(len(codes))
+    order = np.arange(len(codes), dtype=np.int32)
     if mixed:
-        groups = pd.Series(codes).groupby(codes)
-        places = (groups.cumcount() + 0.5) / groups.transform("size")
-        order = np.argsort(places.to_numpy(), kind="stable")
+        order = np.argsort(codes, kind="stable").astype(np.int32)
+        counts = np.bincount(codes)
+        # Where each image is among those of its class, from 0 to 1.
+        places = np.concatenate([(np.arange(count) + 0.5) / count for count in counts if count])
+        order = order[np.argsort(places, kind="stable")]
     n_chunks = math.ceil(len(codes) / chunk_images)
     return [np.sort(rows) for rows in np.array_split(order, n_chunks)]
 

@@ -107,16 +107,15 @@ def fit_in_chunks(
     for name, value in (("chunk_images", chunk_images), ("epochs", epochs)):
         if value is not None and value < 1:
             raise ValueError(f"{name} must be 1 or more, not {value}")
-    catalogue = validate_catalogue(catalogue)
+    paths, codes, classes = _factorize(catalogue)
     fitted = clone(estimator)
     vectorizer, transformers, classifier = _split_steps(fitted)
-    codes, classes = pd.factorize(catalogue["label"], sort=True)
-    labels = classes.to_numpy()[codes]
+    labels = classes[codes]
     chunks = cut_chunks(codes, chunk_images, mixed=shuffle)
     n_epochs = getattr(classifier, "epochs", _EPOCHS) if epochs is None else epochs
     is_net = hasattr(classifier, "_fit_in_chunks")
 
-    prepare = _Preparation(vectorizer, transformers, catalogue["path"], labels)
+    prepare = _Preparation(vectorizer, transformers, paths, labels)
     visits = _visit(
         chunks, n_epochs, check_random_state(random_state), shuffle, shuffle and not is_net
     )
@@ -125,8 +124,15 @@ def fit_in_chunks(
             classifier._fit_in_chunks(reader, labels, [len(rows) for rows in chunks], n_epochs)
         else:
             for X, y in reader:
-                classifier.partial_fit(X, y, classes=classes.to_numpy())
+                classifier.partial_fit(X, y, classes=classes)
     return fitted
+
+
+def _factorize(catalogue: pd.DataFrame) -> tuple[pd.Series, np.ndarray, np.ndarray]:
+    """Return the paths of a catalogue, the index of each image's class, and the classes."""
+    catalogue = validate_catalogue(catalogue)
+    codes, classes = pd.factorize(catalogue["label"], sort=True)
+    return catalogue["path"], codes.astype(np.int32), classes.to_numpy()
 
 
 class _Preparation:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
+from sklearn.linear_model import LogisticRegression, RidgeClassifierCV, SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -65,3 +65,21 @@ def test_methods_are_those_of_the_classifier() -> None:
 def test_rows_that_are_no_images_are_refused() -> None:
     with pytest.raises(ValueError, match="rows of 6 pixels are no square image"):
         MirroredClassifier(LogisticRegression()).fit(np.eye(6), [0, 1] * 3)
+
+
+def test_partial_fit_mirrors_each_part() -> None:
+    rows = np.arange(12, dtype=np.float32).reshape(2, 6)
+    mirrored = rows.reshape(2, 2, 3)[:, :, ::-1].reshape(2, 6)
+    parts = MirroredClassifier(SGDClassifier(random_state=0), image_shape=(2, 3))
+    alone = SGDClassifier(random_state=0)
+    for number, label in enumerate("ab"):
+        part = rows[[number]], [label]
+        parts.partial_fit(*part, classes=["a", "b"])
+        both = np.concatenate([rows[[number]], mirrored[[number]]])
+        alone.partial_fit(both, [label, label], classes=["a", "b"])
+    assert parts.classes_.tolist() == ["a", "b"]
+    assert np.array_equal(parts.estimator_.coef_, alone.coef_)
+    assert parts.predict(rows).tolist() == alone.predict(rows).tolist()
+    with pytest.raises(ValueError, match="expecting 6 features"):
+        parts.partial_fit(rows[:, :4], ["a", "b"])
+    assert not hasattr(MirroredClassifier(LogisticRegression()), "partial_fit")
