@@ -48,6 +48,7 @@ from skcomic.images.raster_store import (
     mark,
     normalize_place,
     open_group,
+    read_digests,
     read_rows,
 )
 
@@ -312,13 +313,15 @@ def _finish(
     if (
         group.attrs["finished"]
         and group.attrs["quarantine"] == bad
-        and np.array_equal(np.asarray(group[DIGESTS]), digests)
+        and np.array_equal(read_digests(group), digests)
         and read_columns(group) is not None
     ):
         return
     group.update_attributes({"finished": False})
     of_columns = write_columns(group, catalogue)
-    group.create_array(DIGESTS, data=digests, chunks=digests.shape, overwrite=True)
+    group.create_array(
+        DIGESTS, data=digests, chunks=digests.shape, compressors=None, overwrite=True
+    )
     group.update_attributes({"finished": True, "quarantine": bad, COLUMNS_DIGEST: of_columns})
 
 
