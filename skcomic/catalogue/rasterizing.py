@@ -249,7 +249,7 @@ def _finish_chunks(
     n_rows = wanted["chunk_images"]
     chunks = list(enumerate(paths[at : at + n_rows] for at in range(0, len(paths), n_rows)))
     sides, background = tuple(wanted["size"]), wanted["background"]
-    if not spreads_tasks():  # threads are as fast as processes, and a chunk is all they hold
+    if not spreads_tasks():  # by threads within a chunk: one is in memory, no process starts
         return [_finish_chunk(place, *each, sides, background, n_jobs) for each in chunks]
     return Parallel(n_jobs=n_jobs)(
         delayed(_finish_chunk)(place, *each, sides, background, 1) for each in chunks
