@@ -46,6 +46,7 @@ from skcomic.images.raster_store import (
     mark,
     normalize_place,
     open_group,
+    read_digests,
     read_rows,
 )
 from skcomic.images.urls import ENDING, is_url
@@ -247,7 +248,7 @@ def _finish_chunks(
     n_rows = wanted["chunk_images"]
     chunks = list(enumerate(paths[at : at + n_rows] for at in range(0, len(paths), n_rows)))
     sides, background = tuple(wanted["size"]), wanted["background"]
-    if not spreads_tasks():  # threads are as fast as processes, and a chunk is all they hold
+    if not spreads_tasks():  # by threads within a chunk: one is in memory, no process starts
         return [_finish_chunk(place, *each, sides, background, n_jobs) for each in chunks]
     return Parallel(n_jobs=n_jobs)(
         delayed(_finish_chunk)(place, *each, sides, background, 1) for each in chunks
@@ -311,13 +312,15 @@ def _finish(
     if (
         group.attrs["finished"]
         and group.attrs["quarantine"] == bad
-        and np.array_equal(np.asarray(group[DIGESTS]), digests)
+        and np.array_equal(read_digests(group), digests)
         and read_columns(group) is not None
     ):
         return
     group.update_attributes({"finished": False})
     of_columns = write_columns(group, catalogue)
-    group.create_array(DIGESTS, data=digests, chunks=digests.shape, overwrite=True)
+    group.create_array(
+        DIGESTS, data=digests, chunks=digests.shape, compressors=None, overwrite=True
+    )
     group.update_attributes({"finished": True, "quarantine": bad, COLUMNS_DIGEST: of_columns})
 
 

@@ -54,7 +54,7 @@ class RasterStore:
                 "parameters (skcomic rasterize)"
             )
         array: Any = group[RASTERS]
-        self._digests = np.asarray(group[DIGESTS])
+        self._digests = read_digests(group)
         self.n_images: int
         self.height: int
         self.width: int
@@ -144,6 +144,7 @@ class RasterStore:
                 "with the same images and parameters (skcomic rasterize)",
                 self.place,
             )
+        rasters.setflags(write=False)
         with self._lock:
             self._kept[number] = rasters
             while len(self._kept) > max(1, _MAX_KEPT_BYTES // rasters.nbytes):
@@ -285,6 +286,18 @@ def read_rows(group: "zarr.Group", number: int) -> np.ndarray | None:
         return np.asarray(array[number * n_rows : (number + 1) * n_rows])
     except ValueError:  # a file of another length
         return None
+
+
+def read_digests(group: "zarr.Group") -> np.ndarray:
+    """Read the digests of all chunks; where they are missing, they are those of nothing."""
+    n_chunks = group[RECORDS].shape[0]  # type: ignore[union-attr]
+    nothing = np.zeros((n_chunks, sha256().digest_size), np.uint8)
+    if DIGESTS not in group:
+        return nothing
+    try:
+        return np.asarray(group[DIGESTS]).reshape(nothing.shape)
+    except ValueError:
+        return nothing
 
 
 def digest_of(rasters: np.ndarray) -> bytes:

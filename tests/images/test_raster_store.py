@@ -173,6 +173,21 @@ def test_a_damaged_record_is_not_believed(faces: pd.DataFrame, mine: list[str]) 
         assert record.read_bytes() == content
 
 
+def test_damaged_digests_are_not_believed(faces: pd.DataFrame, mine: list[str]) -> None:
+    store = Path(mine[0]).parent
+    digests = store / "digests/c/0/0"
+    content = digests.read_bytes()
+    for part in (b"", content[:-1], bytes(len(content)), None):
+        digests.write_bytes(part or b"")
+        if part is None:
+            shutil.rmtree(store / "digests")
+        raster_store.RasterStore._instances.clear()
+        with pytest.raises(OSError, match="is missing, damaged or was written again"):
+            load_rasters(mine, [(32, 32)])
+        rasterize(faces, store, size=32, chunk_images=7)
+        assert digests.read_bytes() == content
+
+
 def test_a_file_is_not_mistaken_for_a_row(
     faces: pd.DataFrame, mine: list[str], tmp_path: Path
 ) -> None:
