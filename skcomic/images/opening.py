@@ -138,8 +138,7 @@ def read_file(name: str | os.PathLike[str]) -> bytes:
     Parameters
     ----------
     name : str or path-like
-        Path or URL, or path of a row of a store. Only regular files are opened: reading a pipe
-        might never return.
+        Path, URL, or path of a row of a store. Only regular files are opened, not pipes.
 
     Returns
     -------
@@ -165,8 +164,7 @@ def read_file(name: str | os.PathLike[str]) -> bytes:
     if not stat.S_ISREG(state.st_mode):
         is_folder = stat.S_ISDIR(state.st_mode)
         raise RefusedError("not an image", "is a folder" if is_folder else "is not a regular file")
-    size = state.st_size
-    _check_bytes(size)
+    _check_bytes(size := state.st_size)
     # Non-blocking, in case it was replaced by a pipe in the meantime.
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
