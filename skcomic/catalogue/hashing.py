@@ -1,12 +1,15 @@
 """Small numbers that stand for images, so that the pixels of all need not be in memory at once."""
 
+import math
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
 from PIL import Image
 
+from skcomic._compat.joblib import spreads_tasks
 from skcomic.catalogue.contrast import lacks_contrast
 from skcomic.images.decoding import DEFAULT_RENDERING, ImageFailure, PathLike, Rendering
 from skcomic.images.loading import try_rasters
@@ -28,6 +31,8 @@ _MIN_CONTRAST = 2
 
 # Images whose pixels are in memory at a time: 10 MB at 64x64 and 32x32.
 _CHUNK = 2048
+# On a cluster, so that all workers are busy until the end; a task costs its scheduler a ms.
+_MIN_CHUNK, _CHUNKS_PER_JOB = 32, 4
 
 
 class ImageHashes(NamedTuple):
@@ -65,18 +70,26 @@ def hash_images(
     Parameters
     ----------
     paths, sizes, rendering, n_jobs, cache
-        As for `load_rasters`. With a cache, the rasters of all sizes are stored in it.
+        As for `load_rasters`. With a cache, the rasters of all sizes are stored in it. Where
+        joblib runs tasks on a cluster, its workers read the images, `n_jobs` side by side.
 
     Returns
     -------
     hashes : ImageHashes
         Of all images, in the order of `paths`.
     """
-    starts = range(0, len(paths), _CHUNK)
-    chunks = [
-        hash_chunk(paths[start : start + _CHUNK], sizes, rendering, n_jobs, cache)
-        for start in starts
-    ]
+    n_images = _CHUNK
+    if is_spread := spreads_tasks():
+        n_parts = _CHUNKS_PER_JOB * effective_n_jobs(n_jobs)
+        n_images = min(_CHUNK, max(_MIN_CHUNK, math.ceil(len(paths) / n_parts)))
+    starts = range(0, len(paths), n_images)
+    parts = [paths[start : start + n_images] for start in starts]
+    if is_spread:
+        chunks = Parallel(n_jobs=n_jobs)(
+            delayed(hash_chunk)(part, sizes, rendering, 1, cache) for part in parts
+        )
+    else:  # by threads within a chunk: the pixels of one are in memory, and no process starts
+        chunks = [hash_chunk(part, sizes, rendering, n_jobs, cache) for part in parts]
     return ImageHashes(
         np.concatenate([chunk.looks for chunk in chunks]),
         np.concatenate([chunk.pixels for chunk in chunks]),

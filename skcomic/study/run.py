@@ -17,6 +17,7 @@ from skcomic._estimator import reset_run_parameters
 from skcomic.catalogue.validation import PARTS, validate_catalogue
 from skcomic.images.decoding import PathLike
 from skcomic.images.loading import temporary_cache
+from skcomic.nets.supervision import supervised_workers
 from skcomic.study.abstention import measure_abstention
 from skcomic.study.cluster import tidy_workers
 from skcomic.study.comparison import Run
@@ -220,7 +221,9 @@ class _Runner:
 
     def _split(self, catalogue: pd.DataFrame) -> tuple[pd.DataFrame, Bunch]:
         start = time.perf_counter()
-        images = read_images(catalogue, self.settings, n_jobs=self.fits.n_jobs, cache=self.cache)
+        n_jobs = self.fits.n_jobs
+        with supervised_workers(n_jobs):
+            images = read_images(catalogue, self.settings, n_jobs=n_jobs, cache=self.cache)
         parts = assign_parts(images.catalogue, self.settings)
         self.study = Study(
             settings=self.settings,

@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 import skcomic.study.cluster
 from skcomic import BalancedRandomizedSearchCV, ImageVectorizer, Study, make_contenders, run_study
 from skcomic._compat.joblib import active_dask_backend, threads_of_dask_worker
+from skcomic.catalogue import hashing
 from skcomic.nets.supervision import supervised_workers
 
 distributed = pytest.importorskip("distributed")
@@ -108,6 +109,24 @@ def test_a_contender_that_always_kills_its_worker_fails_alone(faces: pd.DataFram
     )
     assert pd.isna(failures["names"])
     assert study.chosen_net == "names"
+
+
+@pytest.mark.usefixtures("on_cluster")
+def test_the_workers_read_the_images(faces: pd.DataFrame, monkeypatch, tmp_path: Path) -> None:
+    """In the order of the paths, a chunk a task; what comes back is hashes."""
+    paths = [*faces.path, str(tmp_path / "missing.jpg"), *faces.path]
+    with joblib.parallel_config(backend="threading"):
+        expected = hashing.hash_images(paths, [(32, 32), (16, 16)])
+
+    def read_here(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(hashing, "try_rasters", read_here)
+    hashes = hashing.hash_images(paths, [(32, 32), (16, 16)], n_jobs=2, cache=tmp_path / "cache")
+    assert list(hashes.failures) == list(expected.failures) == [len(faces)]
+    is_read = np.arange(len(paths)) != len(faces)
+    for found, wanted in zip(hashes[:3], expected[:3], strict=True):
+        np.testing.assert_array_equal(found[is_read], wanted[is_read])
 
 
 @pytest.mark.slow
