@@ -34,23 +34,25 @@ def measure(root: Path, n_workers: int, size: int, epochs: int) -> dict[str, flo
         Client(cluster) as client,
         parallel_config(backend="dask"),
     ):  # fmt: skip
-        client.run(_import_classifier)  # as before a second study on the same cluster
+        client.run(_import_all)  # as before a second study on the same cluster
         seconds = run_study(load_catalogue(root), **settings).stage_seconds
     return {"read": seconds["split"], "search": seconds["search"]}
 
 
-def _import_classifier() -> None:
-    import skcomic.nets.convnet  # noqa: F401
+def _import_all() -> None:
+    import skcomic.nets.convnet
+    import skcomic.study.run  # noqa: F401
+    from skcomic.nets.backend import start_keras
+
+    start_keras()
 
 
 def main() -> None:
     """Print the measurements."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root", type=Path)
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     found: dict[int, list[dict[str, float]]] = {1: [], 2: []}

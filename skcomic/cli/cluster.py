@@ -27,6 +27,8 @@ Dask = Annotated[
 ]
 
 _CONNECT_SECONDS = 5
+# A worker that is being started again after so many seconds, or dies then, would be given up.
+_KEEP_PROCESSES = "distributed.deploy.lost-worker-timeout"
 # Ctrl-C on a terminal is sent to the workers too; the parent ends them when it is interrupted.
 _IGNORE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
@@ -39,12 +41,12 @@ def check_dask(dask: str | None) -> None:
 
 
 @contextmanager
-def dask_client(dask: str | None, n_workers: int) -> "Iterator[Client | None]":
+def dask_client(address: str | None, n_workers: int) -> "Iterator[Client | None]":
     """Connect to a dask cluster, or start one that ends with the context.
 
     Parameters
     ----------
-    dask : str or None
+    address : str or None
         "local", the address of a scheduler, or None for no cluster.
     n_workers : int
         Processes of a local cluster, of one thread each.
@@ -61,19 +63,21 @@ def dask_client(dask: str | None, n_workers: int) -> "Iterator[Client | None]":
     OSError
         If there is no scheduler at the address.
     """
-    if dask is None:
+    if address is None:
         yield None
         return
     try:
+        import dask.config
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise ImportError(
             f'--dask needs dask: pip install "skcomic[distributed]" ({error})'
         ) from error
     with ExitStack() as stack:
-        cluster: str | LocalCluster = dask
-        if dask == LOCAL:
+        cluster: str | LocalCluster = address
+        if address == LOCAL:
             variables = set(os.environ)
+            stack.enter_context(dask.config.set({_KEEP_PROCESSES: "1 day"}))
             cluster = LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,
@@ -93,6 +97,6 @@ def dask_client(dask: str | None, n_workers: int) -> "Iterator[Client | None]":
             client = Client(cluster, timeout=_CONNECT_SECONDS)
         except OSError as error:
             raise OSError(
-                f"--dask: there is no scheduler at {dask!r}; start one with: dask scheduler"
+                f"--dask: there is no scheduler at {address!r}; start one with: dask scheduler"
             ) from error
         yield stack.enter_context(client)

@@ -27,6 +27,7 @@ from skcomic._compat.joblib import active_dask_backend, threads_of_dask_worker
 from skcomic.catalogue import hashing
 from skcomic.nets.supervision import supervised_workers
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
 # The cost is one that does not depend on the machine.
@@ -38,6 +39,7 @@ def client() -> Iterator["distributed.Client"]:
     """A cluster of two processes of one thread, which gives a task up at its first death."""
     before = dict(os.environ)
     with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}),  # on a slow machine
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0",
             silence_logs=50, memory_limit=0,
