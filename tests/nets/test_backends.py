@@ -75,7 +75,7 @@ def dask_cluster(request: pytest.FixtureRequest) -> Iterator[None]:
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=request.param == "processes",
-            dashboard_address=None,
+            dashboard_address=":0",
         ) as cluster,
         distributed.Client(cluster),
     ):  # fmt: skip

@@ -59,7 +59,7 @@ if __name__ == "__main__":
             from distributed import Client, LocalCluster
 
             cluster = LocalCluster(
-                n_workers=n_jobs, threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=n_jobs, threads_per_worker=1, processes=True, dashboard_address=":0"
             )
             stack.enter_context(stack.enter_context(cluster) and Client(cluster))
         own = {"initializer": suspect} if backend == "loky" else {}
