@@ -145,7 +145,7 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
     problems: list[list[Problem]] = [[] for _ in range(len(catalogue))]
     paths = catalogue.path.tolist()
     batches = np.array_split(np.arange(len(paths)), max(1, len(paths) // _BATCH))
-    examined = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+    examined = Parallel(n_jobs=n_jobs, require="sharedmem", return_as="generator")(
         delayed(_examine_batch)(files) for files in fetch_ahead(paths, batches)
     )
     for batch, found in zip(batches, examined, strict=True):

@@ -176,7 +176,7 @@ def _run(
 
     cluster = dask_client(settings.get("dask"), effective_n_jobs(settings["jobs"]))
     workers = parallel_config(backend="loky", initializer=_ignore_interrupts)
-    with cluster as client, locked_folder(out, root=local), workers:
+    with workers, cluster as client, locked_folder(out, root=local):
         finish_study(out)
         if resume and is_finished(working_folder(out)):
             page = out / PAGE

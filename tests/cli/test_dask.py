@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from commands import QUICK, SKCOMIC, ended_with, run
+from joblib.parallel import get_active_backend
 from outcomes import without_times
 
 pytest.importorskip("distributed")
@@ -36,6 +37,8 @@ def test_dask_that_is_not_installed(faces_dir: Path, tmp_path: Path, monkeypatch
     errors = capfd.readouterr().err
     assert errors.startswith('skcomic: --dask needs dask: pip install "skcomic[distributed]" (')
     assert errors.count("\n") == 1
+    # A study that cannot begin leaves joblib as it was.
+    assert get_active_backend(prefer="threads")[0].supports_sharedmem
 
 
 def processes_of(group: int) -> set[int]:
