@@ -1,4 +1,8 @@
-"""A study on a dask cluster ends as one without, whatever becomes of the workers."""
+"""A study on a dask cluster ends as one without, whatever becomes of the workers.
+
+Slow, and apart from what .ci/run asks for: once, beside other tests, dask lost both workers for
+good, and the test waited for new ones.
+"""
 
 import os
 import subprocess
@@ -29,6 +33,8 @@ from skcomic.nets.supervision import supervised_workers
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
+
+pytestmark = pytest.mark.slow
 
 # The cost is one that does not depend on the machine.
 QUICK = {"sizes": (16, 12), "validation": "holdout", "cost": "model_bytes", "n_jobs": 2}
@@ -131,7 +137,6 @@ def test_the_workers_read_the_images(faces: pd.DataFrame, monkeypatch, tmp_path:
         np.testing.assert_array_equal(found[is_read], wanted[is_read])
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("on_cluster")
 def test_a_candidate_of_a_search_that_kills_its_workers_fails_alone() -> None:
     rows, labels = np.eye(20), np.arange(20) % 2
@@ -210,7 +215,6 @@ def test_workers_have_threads_of_their_own(client) -> None:
     assert threads_of_dask_worker() is None
 
 
-@pytest.mark.slow
 def test_tensorflow_keeps_to_the_threads_of_a_worker_without_variables() -> None:
     program = """
 import thread_budget
