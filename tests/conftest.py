@@ -83,7 +83,7 @@ def s3(_s3_server: "S3", monkeypatch: pytest.MonkeyPatch) -> Iterator["S3"]:
     _s3_server.files().mkdir("bucket")
     _s3_server.requests.clear()
     yield _s3_server
-    _s3_server.files().rm("bucket", recursive=True)
+    _s3_server.reset()
 
 
 @pytest.fixture(scope="session")

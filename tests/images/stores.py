@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import unquote
+from urllib.request import Request, urlopen
 
 import fsspec
 import numpy as np
@@ -52,6 +53,12 @@ class S3:
             asked == method and (path.strip("/").count("/") > 0) == objects
             for asked, path in self.requests
         )
+
+    def reset(self) -> None:
+        """Delete all that it stores; the library's own deletion of a bucket leaves traces."""
+        address = self.environment["AWS_ENDPOINT_URL"]
+        urlopen(Request(f"{address}/moto-api/reset", method="POST")).close()
+        self.files().invalidate_cache()
 
     def files(self) -> Any:
         """Return a file system to fill the store with."""
