@@ -76,14 +76,14 @@ def _s3_server() -> Iterator["S3"]:
 
 
 @pytest.fixture
-def s3(_s3_server: "S3", monkeypatch: pytest.MonkeyPatch) -> Iterator["S3"]:
+def s3(_s3_server: "S3", monkeypatch: pytest.MonkeyPatch) -> "S3":
     """Point to a server of S3 with an empty bucket of the name bucket."""
     for name, value in _s3_server.environment.items():
         monkeypatch.setenv(name, value)
+    _s3_server.reset()  # of what other servers of this process store, too
     _s3_server.files().mkdir("bucket")
     _s3_server.requests.clear()
-    yield _s3_server
-    _s3_server.reset()
+    return _s3_server
 
 
 @pytest.fixture(scope="session")
