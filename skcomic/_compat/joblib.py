@@ -21,7 +21,6 @@ __all__ = [
     "exit_codes",
     "follow_working_directory",
     "keep_worker_process",
-    "spreads_tasks",
     "threads_of_dask_worker",
 ]
 
@@ -60,19 +59,6 @@ def threads_of_dask_worker() -> int | None:
         return int(distributed.get_worker().state.nthreads)
     except ValueError:  # this is no task of dask
         return None
-
-
-def spreads_tasks() -> bool:
-    """Return whether joblib runs tasks elsewhere than in threads or processes that it starts.
-
-    Returns
-    -------
-    is_spread : bool
-        Such as on the workers of a dask cluster, which may be on other machines.
-    """
-    backend, _ = get_active_backend()
-    in_threads = getattr(backend, "supports_sharedmem", False)
-    return not (in_threads or isinstance(backend, LokyBackend))
 
 
 def calls_in(batch: Any) -> list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:

@@ -9,7 +9,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from PIL import Image
 
-from skcomic._compat.joblib import spreads_tasks
+from skcomic._compat.joblib import active_dask_backend
 from skcomic.catalogue.contrast import lacks_contrast
 from skcomic.images.decoding import DEFAULT_RENDERING, ImageFailure, PathLike, Rendering
 from skcomic.images.loading import try_rasters
@@ -79,7 +79,7 @@ def hash_images(
         Of all images, in the order of `paths`.
     """
     n_images = _CHUNK
-    if is_spread := spreads_tasks():
+    if is_spread := active_dask_backend() is not None:
         n_parts = _CHUNKS_PER_JOB * effective_n_jobs(n_jobs)
         n_images = min(_CHUNK, max(_MIN_CHUNK, math.ceil(len(paths) / n_parts)))
     starts = range(0, len(paths), n_images)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from skcomic._compat.joblib import spreads_tasks
+from skcomic._compat.joblib import active_dask_backend
 from skcomic.catalogue.stored_columns import (
     COLUMNS,
     COLUMNS_DIGEST,
@@ -49,7 +49,7 @@ from skcomic.images.raster_store import (
     read_digests,
     read_rows,
 )
-from skcomic.images.urls import ENDING, is_url
+from skcomic.images.urls import ENDING, absolute_path, is_url
 
 if TYPE_CHECKING:
     import zarr
@@ -175,7 +175,7 @@ def rasterize(
     place = normalize_place(store)
     if not place.endswith(ENDING):
         raise ValueError(f"the name of a store must end in {ENDING!r}: {place!r} does not")
-    catalogue = catalogue.assign(path=[_absolute(path) for path in catalogue.path])
+    catalogue = catalogue.assign(path=[absolute_path(path) for path in catalogue.path])
     wanted = {
         "catalogue": digest_columns(
             {name: catalogue[name] for name in COLUMNS.values() if name in catalogue.columns}
@@ -248,7 +248,9 @@ def _finish_chunks(
     n_rows = wanted["chunk_images"]
     chunks = list(enumerate(paths[at : at + n_rows] for at in range(0, len(paths), n_rows)))
     sides, background = tuple(wanted["size"]), wanted["background"]
-    if not spreads_tasks():  # by threads within a chunk: one is in memory, no process starts
+    if (
+        active_dask_backend() is None
+    ):  # by threads within a chunk: one is in memory, no process starts
         return [_finish_chunk(place, *each, sides, background, n_jobs) for each in chunks]
     return Parallel(n_jobs=n_jobs)(
         delayed(_finish_chunk)(place, *each, sides, background, 1) for each in chunks
@@ -326,12 +328,6 @@ def _finish(
 
 def _digest_files(paths: list[str]) -> str:
     return sha256(repr([file_state(path) for path in paths]).encode()).hexdigest()
-
-
-def _absolute(path: PathLike) -> str:
-    """Return a path for any working directory; URLs are as they are."""
-    name = os.fspath(path)
-    return name if is_url(name) else os.path.abspath(name)  # noqa: PTH100
 
 
 @contextmanager

@@ -29,9 +29,13 @@ def is_url(path: str | os.PathLike[str]) -> bool:
     is_url : bool
         Whether it begins with a protocol, and is not the path of a row.
     """
+    return has_protocol(path) and split_row_path(path) is None
+
+
+def has_protocol(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a URL, of a file or of a row: it is the same in any folder."""
     name = os.fspath(path)
-    is_like_one = "://" in name and _PROTOCOL.match(name) is not None
-    return is_like_one and split_row_path(name) is None
+    return "://" in name and _PROTOCOL.match(name) is not None
 
 
 def row_path(place: str, row: int, n_images: int) -> str:
@@ -66,7 +70,7 @@ def absolute_path(path: str | os.PathLike[str]) -> str:
         A URL of a store as it is.
     """
     name = os.fspath(path)
-    if not is_url(name):
+    if not has_protocol(name):
         return str(Path(name).absolute())
     inner, chain, archive = name.rpartition("::")
     return f"{inner}::{absolute_path(archive)}" if chain and not is_url(archive) else name

@@ -154,10 +154,10 @@ def run_study(
     two images of a pair fall on both sides of its splits. Here grey levels are divided by
     255, sizes are in real bytes, shares are shares, and pairs stay together.
 
-    Within ``joblib.parallel_config(backend="dask")``, contenders are trained on the dask cluster,
-    with all of its workers, whatever `n_jobs` is. Its machines must see the images under the same
-    paths; workers of one thread each are best, since fits in one process take turns. A worker that
-    dies is survived; a contender whose training kills each worker fails.
+    Within ``joblib.parallel_config(backend="dask")``, images are read and contenders are trained
+    on the dask cluster, with all of its workers, whatever `n_jobs` is. Its machines must see the
+    images under the same paths; workers of one thread each are best, since fits in one process
+    take turns. A worker that dies is survived; a contender whose training kills each worker fails.
 
     Examples
     --------

@@ -271,8 +271,13 @@ def test_a_store_may_be_in_a_bucket(faces: pd.DataFrame, bucket: str) -> None:
     check_at(f"{bucket}/rows.zarr", faces)
 
 
-def test_a_store_may_be_in_any_file_system_of_fsspec(faces: pd.DataFrame) -> None:
-    check_at("memory://folder/rows.zarr", faces)
+def test_a_store_may_be_in_any_file_system_of_fsspec(faces: pd.DataFrame, tmp_path: Path) -> None:
+    place = "memory://folder/rows.zarr"
+    check_at(place, faces)
+    # Its rows have paths of URLs, which are no files of the working directory.
+    rows = load_catalogue(place)
+    smaller = rasterize(rows, tmp_path / "smaller.zarr", size=8)
+    assert np.array_equal(pixels(smaller, 8), pixels(rows, 8))
 
 
 def check_at(place: str, faces: pd.DataFrame) -> None:
