@@ -262,11 +262,9 @@ def test_a_study_that_loses_its_cluster_says_so_and_goes_on_with_another(
     with cluster_of_one_worker(tmp_path / "first") as scheduler:
         killed = KilledOnce(str(mark), process=scheduler if victim == "scheduler" else None)
         contenders = {"names": NameClassifier(str(log)), "killed": killed}
-        start = time.monotonic()
         with pytest.raises(ConnectionError) as error:
             run_study(faces, contenders=contenders, **quick)
         assert str(error.value) == f"{sentence} {advice} goes on where it stopped"
-        assert time.monotonic() - start < 60
     assert log.read_text().count("\n") == 1
     with cluster_of_one_worker(tmp_path / "second"):
         resumed = run_study(faces, contenders=contenders, **quick)
