@@ -1,7 +1,8 @@
-"""dask: joblib's backend of its clusters, and the error about workers that died."""
+"""dask: joblib's backend of its clusters, and the errors about tasks that were given up."""
 
 from dask.sizeof import sizeof
+from distributed import CancelledError
 from distributed.scheduler import KilledWorker
 from joblib._dask import DaskDistributedBackend
 
-__all__ = ["DaskDistributedBackend", "KilledWorker", "sizeof"]
+__all__ = ["CancelledError", "DaskDistributedBackend", "KilledWorker", "sizeof"]

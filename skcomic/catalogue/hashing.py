@@ -33,6 +33,8 @@ _MIN_CONTRAST = 2
 _CHUNK = 2048
 # On a cluster, so that all workers are busy until the end; a task costs its scheduler a ms.
 _MIN_CHUNK, _CHUNKS_PER_JOB = 32, 4
+# Images that are transformed at once: 2 MB, as float64, at 64x64.
+_BLOCK = 64
 
 
 class ImageHashes(NamedTuple):
@@ -161,13 +163,28 @@ def perceptual_hashes(rasters: np.ndarray) -> np.ndarray:
     hashes : ndarray of shape (n_images, 4), uint64
         256 bits for each image; zeros for a raster without a pattern.
     """
-    import imagehash  # not at the top: with SciPy's transforms it takes 0.3 seconds
+    bits = np.zeros((len(rasters), N_BITS), dtype=bool)
+    for start in range(0, len(rasters), _BLOCK):
+        block = rasters[start : start + _BLOCK]
+        has_pattern = block.reshape(len(block), -1).std(axis=1) >= _MIN_CONTRAST
+        if has_pattern.any():
+            bits[start : start + _BLOCK][has_pattern] = _hash_block(block[has_pattern])
+    return np.packbits(bits, axis=1).view(np.uint64)
+
+
+def _hash_block(rasters: np.ndarray) -> np.ndarray:
+    """Compute the bits of `imagehash.phash` of rasters, which takes one at a time."""
+    from scipy.fft import dct  # not at the top: it takes 0.2 seconds
 
     side = round(N_BITS**0.5)
-    bits = np.zeros((len(rasters), N_BITS), dtype=bool)
-    for row, raster in enumerate(rasters):
-        if raster.std() >= _MIN_CONTRAST:
-            image = Image.fromarray(raster)
-            image = image.resize((COMPARED_SIDE, COMPARED_SIDE), Image.Resampling.BOX)
-            bits[row] = imagehash.phash(image, side, COMPARED_SIDE // side).hash.ravel()
-    return np.packbits(bits, axis=1).view(np.uint64)
+    shrunk = np.stack([_shrink(raster) for raster in rasters])
+    columns = dct(shrunk, axis=1)[:, :side]
+    lowest = dct(columns, axis=2)[:, :, :side].reshape(len(rasters), N_BITS)
+    return np.asarray(lowest > np.median(lowest, axis=1, keepdims=True))
+
+
+def _shrink(raster: np.ndarray) -> np.ndarray:
+    size = (COMPARED_SIDE, COMPARED_SIDE)
+    if raster.shape == size:
+        return raster
+    return np.asarray(Image.fromarray(raster).resize(size, Image.Resampling.BOX))

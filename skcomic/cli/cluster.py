@@ -69,11 +69,14 @@ def dask_client(address: str | None, n_workers: int) -> "Iterator[Client | None]
     try:
         import dask.config
         from distributed import Client, LocalCluster
+        from distributed.utils import silence_logging_cmgr
     except ImportError as error:
         raise ImportError(
             f'--dask needs dask: pip install "skcomic[distributed]" ({error})'
         ) from error
     with ExitStack() as stack:
+        # Of a scheduler that is lost the study says what there is to say.
+        stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
         cluster: str | LocalCluster = address
         if address == LOCAL:
             variables = set(os.environ)

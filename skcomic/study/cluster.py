@@ -38,7 +38,8 @@ def tidy_workers(folders: list[PathLike]) -> Iterator[None]:
     try:
         yield
     finally:
-        backend.client.run(_delete, folders, on_error="ignore")
+        if backend.client.status == "running":  # else the scheduler is lost
+            backend.client.run(_delete, folders, on_error="ignore")
 
 
 def _delete(folders: list[PathLike]) -> None:

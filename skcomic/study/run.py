@@ -142,6 +142,10 @@ def run_study(
         without a network that does so fails, and the study goes on.
     ImportError
         If workers of a dask cluster have another version of skcomic, or none.
+    ConnectionError
+        If a dask cluster has no workers for 60 seconds, or for joblib's
+        ``wait_for_workers_timeout`` if that is longer, or its scheduler is lost. Run the study
+        again with the same `checkpoint_dir`: it goes on where it stopped.
     MemoryError
         If a fit does not fit into memory, not even in chunks; the message gives the figures.
         Nothing large was loaded by then.

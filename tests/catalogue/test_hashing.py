@@ -4,9 +4,11 @@ import shutil
 import tracemalloc
 from pathlib import Path
 
+import imagehash
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from skcomic import load_catalogue
 from skcomic.catalogue import hashing
@@ -48,6 +50,41 @@ def test_chunks_change_nothing(
     assert read[found.is_flat[read]].tolist() == [20]
 
 
+def hash_one(raster: np.ndarray) -> np.ndarray:
+    """Hash a raster by `imagehash`; without a pattern, zeros."""
+    if raster.std() < 2:
+        return np.zeros(4, dtype=np.uint64)
+    image = Image.fromarray(raster).resize((32, 32), Image.Resampling.BOX)
+    return np.packbits(imagehash.phash(image, 16, 2).hash).view(np.uint64)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 64), (33, 33), (47, 35), (32, 101)])
+def test_perceptual_hashes_are_those_of_imagehash(
+    size: tuple[int, int], faces: pd.DataFrame
+) -> None:
+    random = np.random.default_rng(0)
+    drawn = load_rasters(faces.path.tolist(), [size])[0]
+    flat = np.arange(0, 256, 5, dtype=np.uint8)[:, None, None] + np.zeros_like(drawn[:1])
+    # Of standard deviations about 2, where a pattern begins.
+    faint = np.stack([random.integers(90, 90 + n, drawn.shape[1:]) for n in [6, 7, 8, 9] * 5])
+    split = np.full_like(drawn[:1], 20)
+    split[:, ::2] += 4
+    noise = random.integers(0, 256, (30, *drawn.shape[1:]))
+    rasters = np.concatenate([drawn, flat, faint, split, noise, noise[:, ::-1]]).astype(np.uint8)
+    rasters = random.permutation(rasters)
+    expected = np.stack([hash_one(raster) for raster in rasters])
+    assert len(flat) < (expected == 0).all(axis=1).sum() < len(rasters) - len(drawn)
+    np.testing.assert_array_equal(perceptual_hashes(rasters), expected)
+    assert perceptual_hashes(rasters[:0]).shape == (0, 4)
+
+
+def test_perceptual_hashes_of_real_images_are_those_of_imagehash(real_dir: Path) -> None:
+    paths = load_catalogue(real_dir).path.tolist()[::3]
+    for rasters in load_rasters(paths, [(32, 32), (64, 64), (47, 35)]):
+        expected = np.stack([hash_one(raster) for raster in rasters])
+        np.testing.assert_array_equal(perceptual_hashes(rasters), expected)
+
+
 def test_small_rasters_have_no_look(faces: pd.DataFrame) -> None:
     found = hash_chunk(faces.path.tolist(), [(31, 31), (8, 8)], DEFAULT_RENDERING, None, None)
     assert found.looks.shape == (48, 4)
@@ -66,7 +103,7 @@ def test_equal_pixels_have_equal_hashes() -> None:
 
 
 def test_pixels_of_a_chunk_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashing, "_CHUNK", 16)
+    monkeypatch.setattr(hashing, "_CHUNK", 4)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (320, 64, 64), dtype=np.uint8)
     paths = [write_pgm(tmp_path / f"{row}.pgm", array) for row, array in enumerate(pixels)]

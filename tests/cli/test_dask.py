@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from commands import QUICK, SKCOMIC, ended_with, run
+from dask_processes import scheduler_and_worker
 from joblib.parallel import get_active_backend
 from outcomes import without_times
 
@@ -85,6 +86,34 @@ def test_ctrl_c_leaves_no_worker(faces_dir: Path, tmp_path: Path, to_all: bool) 
         for left in processes_of(process.pid):
             os.kill(left, signal.SIGKILL)
         process.communicate()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_is_an_error_of_one_line(faces_dir: Path, tmp_path: Path) -> None:
+    file, out = tmp_path / "scheduler.json", tmp_path / "out"
+    with scheduler_and_worker(file) as (scheduler, _):
+        deadline = time.monotonic() + 60
+        while not file.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        address = json.loads(file.read_text())["address"]
+        command = [*SKCOMIC, "study", faces_dir, "--out", out, "--dask", address, *QUICK]
+        with subprocess.Popen(
+            [*map(str, command), "--epochs", "100000", "--final-epochs", "100000"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            for line in process.stdout:
+                if "images for training" in line:
+                    break
+            time.sleep(2)  # into the fits of the search
+            scheduler.kill()
+            _, errors = process.communicate(timeout=90)
+    assert process.returncode == 1
+    assert errors == (
+        "skcomic: the scheduler of the dask cluster is gone, or has forgotten the tasks; start it "
+        "and its workers again, and run this again with the same checkpoint_dir (or skcomic study "
+        "--resume FOLDER): it goes on where it stopped\n"
+    )
 
 
 @pytest.mark.slow

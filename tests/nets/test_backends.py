@@ -26,6 +26,7 @@ from skcomic import (
     save,
 )
 from skcomic.nets.backend import import_keras
+from skcomic.nets.supervision import supervised_workers
 
 keras = import_keras()
 
@@ -88,6 +89,31 @@ def dask_cluster(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_dask_cluster_gives_the_same_scores(pipeline, faces, alone) -> None:
     with joblib.parallel_config(backend="dask"):
         assert scores_of(pipeline, faces, n_jobs=-1) == alone
+
+
+def test_a_dask_cluster_without_workers_is_not_waited_for(monkeypatch) -> None:
+    """Neither in the middle of a run nor at the beginning of the next."""
+    distributed = pytest.importorskip("distributed")
+    from skcomic.nets import cluster as cluster_backend
+
+    monkeypatch.setattr(cluster_backend, "_MIN_WAIT_SECONDS", 1)
+    message = r"has had no workers for 1 seconds; start workers, and run this again with the same"
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+        joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=0),
+        supervised_workers(2),
+    ):
+        parallel = joblib.Parallel(n_jobs=2, return_as="generator")
+        results = parallel(joblib.delayed(time.sleep)(0.1) for _ in range(100))
+        next(results)
+        cluster.scale(0)
+        with pytest.raises(ConnectionError, match=message):
+            list(results)
+        with pytest.raises(ConnectionError, match=message):
+            joblib.Parallel(n_jobs=2)(joblib.delayed(time.sleep)(0.1) for _ in range(2))
 
 
 def run_workers(backend: str, n_jobs: int) -> subprocess.CompletedProcess:

@@ -59,14 +59,15 @@ class SlowTransformer(TransformerMixin, BaseEstimator):
 
 
 class KilledOnce(NameClassifier):
-    """Loses its process in the middle of a training, but only the first time."""
+    """Loses its process, or another, in the middle of a training, but only the first time."""
 
-    def __init__(self, mark: str, log: str | None = None) -> None:
+    def __init__(self, mark: str, log: str | None = None, process: int | None = None) -> None:
         super().__init__(log)
         self.mark = mark
+        self.process = process
 
     def fit(self, X, y):
         if not Path(self.mark).exists():
             Path(self.mark).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(self.process or os.getpid(), signal.SIGKILL)
         return super().fit(X, y)

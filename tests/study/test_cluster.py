@@ -1,14 +1,15 @@
 """A study on a dask cluster ends as one without, whatever becomes of the workers.
 
-Slow, and apart from what .ci/run asks for: once, beside other tests, dask lost both workers for
-good, and the test waited for new ones.
+Slow: processes start again and again.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import thread_budget
+from dask_processes import scheduler_and_worker
 from fatal_estimator import KillWhereNumberIsTwo
 from outcomes import without_times
 from path_estimators import FatalClassifier, KilledOnce, NameClassifier
@@ -38,6 +40,21 @@ pytestmark = pytest.mark.slow
 
 # The cost is one that does not depend on the machine.
 QUICK = {"sizes": (16, 12), "validation": "holdout", "cost": "model_bytes", "n_jobs": 2}
+MAX_SECONDS = 300
+
+
+@pytest.fixture(autouse=True)
+def _time_limit() -> Iterator[None]:
+    """Let a test that waits for ever fail."""
+
+    def stop(*_: object) -> None:
+        pytest.fail(f"it has not ended in {MAX_SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(MAX_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module")
@@ -210,8 +227,55 @@ def test_a_cluster_of_one_thread_runs_the_tasks_too() -> None:
     assert ran_in == [1, 1, 1]
 
 
+@contextmanager
+def cluster_of_one_worker(file: Path) -> Iterator[int]:
+    """Let joblib run its tasks on the cluster; yield the process of the scheduler."""
+    with (
+        scheduler_and_worker(file) as (scheduler, _),
+        distributed.Client(scheduler_file=file, timeout=60, set_as_default=False) as client,
+        joblib.parallel_config(backend="dask", client=client, wait_for_workers_timeout=3),
+    ):
+        client.wait_for_workers(1, timeout=60)
+        yield scheduler.pid
+
+
+@pytest.mark.parametrize(
+    ("victim", "sentence"),
+    [
+        ("worker", "the dask cluster has had no workers for 3 seconds; start workers, and"),
+        (
+            "scheduler",
+            "the scheduler of the dask cluster is gone, or has forgotten the tasks; start it and "
+            "its workers again, and",
+        ),
+    ],
+)
+def test_a_study_that_loses_its_cluster_says_so_and_goes_on_with_another(
+    faces: pd.DataFrame, tmp_path: Path, monkeypatch, victim: str, sentence: str
+) -> None:
+    from skcomic.nets import cluster  # imports dask
+
+    monkeypatch.setattr(cluster, "_MIN_WAIT_SECONDS", 3)
+    mark, log = tmp_path / "killed", tmp_path / "log"
+    advice = "run this again with the same checkpoint_dir (or skcomic study --resume FOLDER): it"
+    quick = {**QUICK, "n_jobs": 1, "checkpoint_dir": tmp_path / "checkpoints"}
+    with cluster_of_one_worker(tmp_path / "first") as scheduler:
+        killed = KilledOnce(str(mark), process=scheduler if victim == "scheduler" else None)
+        contenders = {"names": NameClassifier(str(log)), "killed": killed}
+        with pytest.raises(ConnectionError) as error:
+            run_study(faces, contenders=contenders, **quick)
+        assert str(error.value) == f"{sentence} {advice} goes on where it stopped"
+    assert log.read_text().count("\n") == 1
+    with cluster_of_one_worker(tmp_path / "second"):
+        resumed = run_study(faces, contenders=contenders, **quick)
+    n_trained = log.read_text().count("\n")
+    quick["checkpoint_dir"] = None
+    assert outcome(resumed) == outcome(run_study(faces, contenders=contenders, **quick))
+    assert log.read_text().count("\n") == 2 * n_trained
+
+
 def test_workers_have_threads_of_their_own(client) -> None:
-    assert client.submit(threads_of_dask_worker, pure=False).result() == 1
+    assert client.submit(threads_of_dask_worker, pure=False).result(timeout=60) == 1
     assert threads_of_dask_worker() is None
 
 
