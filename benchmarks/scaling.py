@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 from scaling_cluster import run_tasks, start_cluster
-from scaling_model import N_CORES, Model, fit_powers, print_model, print_table
+from scaling_model import N_CORES, Model, print_model, print_table
+from scipy.optimize import nnls
 
 STAGES = [
     "write", "load", "read", "hog", "hash", "duplicates", "train sgd", "train small_3_4_1",
@@ -117,13 +118,17 @@ def print_runs(runs: list[dict[str, Any]]) -> float:
     header = ["stage", "cores", "images a task", "s a task", "tasks", "ideal s", "s", "efficiency"]
     header += ["ms lost a task", *(f"CPU ms of {of}" for of in PROCESSES)]
     print_table(header, rows)
-    few = [run for run in runs if run["n_images"] <= max(SIMULATED["decode"])]
-    fixed, of_path = fit_powers(
-        [run["n_images"] for run in few],
-        [run["scheduler_cpu"] / run["n_tasks"] for run in few], 1,
-    )  # fmt: skip
-    print(f"the scheduler: {1e3 * fixed:.2f} ms a task and {1e6 * of_path:.2f} us a path in it\n")
-    return float(fixed)
+    columns = np.array(
+        [[run["n_tasks"], run["n_tasks"] * run["n_images"], run["wall"]] for run in runs]
+    )
+    scale = columns.max(axis=0)
+    cpu = [run["scheduler_cpu"] for run in runs]
+    of_task, of_path, of_second = nnls(columns / scale, cpu)[0] / scale
+    print(
+        f"CPU of the scheduler: {1e3 * of_task:.2f} ms a task, {1e6 * of_path:.2f} us a path in "
+        f"it, and {1e3 * of_second:.0f} ms a second\n"
+    )
+    return float(of_task)
 
 
 def main() -> None:

@@ -47,7 +47,8 @@ class Model:
 
     def fit(self, stage: str, side: int, what: str = "cpu") -> np.ndarray:
         """Return a and b, of the counts below the one that is held out."""
-        return fit_powers(FITTED, [self.measured(stage, side, n, what) for n in FITTED], 1)
+        counts = [n for n in FITTED if self.has(stage, side, n)]
+        return fit_powers(counts, [self.measured(stage, side, n, what) for n in counts], 1)
 
     def per_image(self, stage: str, side: int) -> float:
         """Return CPU seconds of each further image."""
@@ -98,11 +99,14 @@ def print_model(measured: dict[str, Any], bandwidth: float, overhead: float) -> 
 
 def print_stages(model: Model) -> None:
     """Print the points and the lines through them."""
-    stages = dict.fromkeys((stage, side) for stage, side, n in model._points if n == FITTED[-1])
+    stages = dict.fromkeys((stage, side) for stage, side, n in model._points if n == FITTED[0])
     rows = []
     for stage, side in stages:
         a, b = model.fit(stage, side)
-        seconds = [f"{model.measured(stage, side, n):.3g}" for n in FITTED]
+        seconds = [
+            f"{model.measured(stage, side, n):.3g}" if model.has(stage, side, n) else "-"
+            for n in FITTED
+        ]
         rows.append([stage, side, *seconds, f"{a:.2g}", f"{b * 1e6:.1f}"])
     print("CPU seconds of the counts that are fitted, a in s, b in us an image")
     print_table(["stage", "side", *(f"{n:,}" for n in FITTED), "a", "b"], rows)
@@ -114,16 +118,17 @@ def print_check(model: Model) -> None:
     for stage, side, n_images in model._points:
         if n_images != HELD_OUT:
             continue
-        row = [stage]
-        for what in ("cpu", "wall", "peak_mb"):
-            predicted = model.fit(stage, side, what) @ [1, HELD_OUT]
-            found = model.measured(stage, side, HELD_OUT, what)
-            row += [f"{predicted:.3g}", f"{found:.3g}", f"{100 * (predicted / found - 1):+.0f} %"]
-        rows.append(row)
-    names = (f"{what} {of}" for what in ("CPU s", "wall s", "peak MB")
-             for of in ("predicted", "measured", "error"))  # fmt: skip
+        predicted = model.fit(stage, side) @ [1, HELD_OUT]
+        found = model.measured(stage, side, HELD_OUT)
+        wall = model.measured(stage, side, HELD_OUT, "wall")
+        peaks = (model.measured(stage, side, n, "peak_mb") for n in (FITTED[-1], HELD_OUT))
+        error = f"{100 * (predicted / found - 1):+.0f} %"
+        seconds = (f"{value:.3g}" for value in (predicted, found))
+        rows.append([stage, *seconds, error, f"{wall:.3g}", *(f"{peak:.0f}" for peak in peaks)])
+    header = ["stage", "CPU s by the model", "measured", "error", "wall s"]
+    header += [f"peak MB, {n:,}" for n in (FITTED[-1], HELD_OUT)]
     print(f"{HELD_OUT:,} rows of 32 pixels, which were not used for the fit")
-    print_table(["stage", *names], rows)
+    print_table(header, rows)
     epochs, n_images = "train small_3_2_2, 5 epochs", 10_000
     if model.has(epochs, 32, n_images):
         predicted = model.fit("train small_3_2_2", 32) @ [1, 5 * n_images]
@@ -213,7 +218,7 @@ def print_plan(model: Model, n_images: int, bandwidth: float) -> None:
     rows.append(["duplicates", f"{duplicates / HOUR:.3g}", "", *[one] * len(N_CORES)])
     for stage in NETS:
         for side in (32, 64):
-            if model.has(stage, side, FITTED[-1]):
+            if model.has(stage, side, FITTED[0]):
                 hours = EPOCHS * n_images * model.per_image(stage, side) / HOUR
                 of_storage = EPOCHS * n_images * side**2 / bandwidth / HOUR
                 cells = [f"{hours:.3g}", f"{of_storage:.3g}", *[one] * len(N_CORES)]
