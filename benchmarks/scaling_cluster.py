@@ -15,6 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+# What each worker does all the time, which for 256 of them in one process is all that it can do.
+QUIET = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "60s",
+}
 PATHS = "/data/face2comics/rows_of_images/faces/{:09d}.jpg"
 
 
@@ -43,7 +48,7 @@ def start_cluster(n_workers: int) -> Iterator[Any]:
 
     # The scheduler unpickles the tasks, too.
     here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": here}
+    environment = {**os.environ, "PYTHONPATH": here, **QUIET}
     with ExitStack() as stack:
         file = Path(stack.enter_context(TemporaryDirectory())) / "scheduler.json"
         at = "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"
