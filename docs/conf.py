@@ -6,6 +6,7 @@ their addresses, in the inventories beside this file.
 
 import inspect
 import os
+import sys
 from pathlib import Path
 
 import numpydoc.xref
@@ -15,8 +16,13 @@ from sphinx.domains.python import PyXRefRole
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import skcomic
+from skcomic._compat.sklearn import ReferenceLinks
+
+sys.path.insert(0, str(Path(__file__).parent))
+from rooms import draw_rooms
 
 HERE = Path(__file__).parent
+GENERATED = HERE / "generated"
 CLASSES = {name: cls for name in skcomic.__all__ if inspect.isclass(cls := getattr(skcomic, name))}
 
 
@@ -89,6 +95,8 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
 }
+# The diagrams of estimators in the gallery.
+ReferenceLinks._doc_link_template = "../generated/skcomic.{estimator_name}.html"
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skcomic {version}"
@@ -96,6 +104,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/logo.svg"
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # light or dark, as the reader has it
 html_sidebars = {"index": [], "development": [], "changes": []}
 html_theme_options = {
     "logo": {
@@ -113,4 +122,7 @@ html_theme_options = {
 
 
 def setup(app):
+    """Add the role of single backticks, and draw the rooms for development.rst."""
     app.add_role_to_domain("py", "name", PyXRefRole())
+    GENERATED.mkdir(exist_ok=True)
+    (GENERATED / "rooms.html").write_text(draw_rooms())
