@@ -58,7 +58,11 @@ templates_path = ["_templates"]
 # A name in single backticks is a link where the reference has it, and code where it has not; all
 # other references must be found.
 default_role = "py:name"
+rst_prolog = ".. currentmodule:: skcomic"
 nitpick_ignore_regex = [("py:name", ".*")]
+
+smartquotes = False  # what stands in quotes is to be typed
+toc_object_entries_show_parents = "hide"
 
 autosummary_generate = True
 autosummary_context = {"own_members": {name: own_members(cls) for name, cls in CLASSES.items()}}
@@ -72,12 +76,15 @@ numpydoc_xref_aliases = {name: f"skcomic.{name}" for name in CLASSES} | {
     "DataFrame": "pandas.DataFrame",
     "Pipeline": "sklearn.pipeline.Pipeline",
     "Series": "pandas.Series",
+    "ndarray": "numpy.ndarray",
 }
 numpydoc.xref.DEFAULT_LINKS.clear()  # they are of names that the inventories do not have
 
 intersphinx_mapping = {
     name: (address, str(HERE / "inventories" / f"{name}.txt"))
     for name, address in {
+        "joblib": "https://joblib.readthedocs.io/en/stable/",
+        "numpy": "https://numpy.org/doc/stable/",
         "pandas": "https://pandas.pydata.org/docs/",
         "sklearn": "https://scikit-learn.org/stable/",
     }.items()

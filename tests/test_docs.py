@@ -1,6 +1,7 @@
 """The pages of the site: what building it does not see."""
 
 import doctest
+import pkgutil
 import re
 from pathlib import Path
 
@@ -36,3 +37,14 @@ def test_the_files_that_contributors_are_sent_to_exist() -> None:
     assert len(files) > 40
     below = (ROOT, ROOT / "skcomic")
     assert [file for file in files if not any((place / file).exists() for place in below)] == []
+
+
+@pytest.mark.parametrize("inventory", DOCS.glob("inventories/*.txt"), ids=lambda file: file.stem)
+def test_names_of_other_libraries_exist(inventory: Path) -> None:
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+
+    lines = inventory.read_text().splitlines()
+    names = [line.split()[0] for line in lines if not line.startswith("#")]
+    assert names == sorted(names)
+    for name in names:
+        pkgutil.resolve_name(name)
