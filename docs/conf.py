@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import numpydoc.xref
-from sphinx.domains.python import PyXRefRole
+from sphinx.domains.python import PythonDomain, PyXRefRole
 
 # Before TensorFlow is imported by an example: nothing of what it says is for readers.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -131,5 +131,7 @@ html_theme_options = {
 def setup(app):
     """Add the role of single backticks, and draw the rooms for development.rst."""
     app.add_role_to_domain("py", "name", PyXRefRole())
+    for kind in PythonDomain.object_types.values():
+        kind.roles += ("name",)
     GENERATED.mkdir(exist_ok=True)
     (GENERATED / "rooms.html").write_text(draw_rooms())

@@ -39,7 +39,9 @@ def test_the_files_that_contributors_are_sent_to_exist() -> None:
     assert [file for file in files if not any((place / file).exists() for place in below)] == []
 
 
-@pytest.mark.parametrize("inventory", DOCS.glob("inventories/*.txt"), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "inventory", [*DOCS.glob("inventories/*.txt")], ids=lambda file: file.stem
+)
 def test_names_of_other_libraries_exist(inventory: Path) -> None:
     from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
