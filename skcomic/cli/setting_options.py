@@ -12,7 +12,7 @@ from skcomic.study.settings import StudySettings, check_setting
 
 _SIZES = "sizes"
 # Typer does not take an option of two types.
-_TEXTS_OR_NUMBERS = ("background", "contenders", "tolerance", "validation")
+_TEXTS_OR_NUMBERS = ("background", "chunk_images", "contenders", "tolerance", "validation")
 
 
 def option_name(setting: "Field[Any]") -> str:

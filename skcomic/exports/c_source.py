@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from skcomic.exports.source import ModelSource
-from skcomic.models.plan import KINDS, Plan, Step
+from skcomic.models.plan import ENDS, KINDS, Plan, Step
 from skcomic.models.plan_costs import Shape, iter_shapes
 
 # The arguments of each kind of step. What has a result writes it to the other of two buffers; the
@@ -40,9 +40,9 @@ _ARGUMENTS = {
     "rescale": "{values}, {n_values}, {scale}, {run}",
     "sigmoid": "probabilities",
     "softmax": "probabilities, SKCOMIC_N_CLASSES",
+    "one_vs_rest": "probabilities, SKCOMIC_N_CLASSES",
     "temperature": "probabilities, SKCOMIC_N_CLASSES, {temperature}",
 }
-_ENDS = ("sigmoid", "softmax", "temperature")
 _POOLINGS = ("max_pooling", "average_pooling")
 # Steps that can be computed of each pixel as soon as it is known.
 _POINTWISE = ("affine", "rescale", "relu")
@@ -171,7 +171,7 @@ def _iter_parts(plan: Plan, precision: str) -> Iterator[_Part]:
     before: Shape = (plan.n_pixels,)
     for step, after in iter_shapes(plan):
         is_moot = step.kind == "image" and math.prod(before) == math.prod(after)
-        if step.kind not in (*_ENDS, "flatten") and not is_moot:
+        if step.kind not in (*ENDS, "flatten") and not is_moot:
             for part in _quantise(step) if precision == "int8" else [step]:
                 yield _Part(part, next(numbers), before, after)
                 before = after
@@ -289,7 +289,7 @@ def _write_functions(plan: Plan, stages: list[_Stage]) -> Iterator[str]:
     """Write the functions of the steps in the plan, those that call them, and the public ones."""
     _, *texts = re.split(r"/\* part: (\w+) \*/\n", _STEPS.read_text())
     parts = dict(zip(texts[::2], texts[1::2], strict=True))
-    ends = [step for step in plan.steps if step.kind in _ENDS]
+    ends = [step for step in plan.steps if step.kind in ENDS]
     needed = {"read_row", "average"}
     needed |= {part.step.kind for stage in stages for part in stage.parts}
     needed |= {"softmax", *(step.kind for step in ends)}

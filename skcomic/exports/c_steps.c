@@ -355,6 +355,15 @@ static void skcomic_sigmoid(float *scores)
     skcomic_softmax(scores, 2);
 }
 
+/* part: one_vs_rest */
+/* Scores of each class against the others: their sigmoids, divided by the sum. */
+static void skcomic_one_vs_rest(float *scores, int n_classes)
+{
+    for (int j = 0; j < n_classes; j++)
+        scores[j] = (float)(fmin(scores[j], 0.0) - log1p(exp(-fabs(scores[j]))));
+    skcomic_softmax(scores, n_classes);
+}
+
 /* part: temperature */
 /* Divide logarithms of probabilities; what is 0 is as small as a float can tell. */
 static void skcomic_temperature(float *probabilities, int n_classes, double temperature)

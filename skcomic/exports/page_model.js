@@ -33,9 +33,11 @@ function readPlan(described) {
   return { ...described, steps, nBytes: weights.byteLength };
 }
 
+const TO_PROBABILITIES = ["sigmoid", "softmax", "one_vs_rest"];
+
 // A row of grey levels in [0, 1] -> the probability of each class.
 function classify(plan, row) {
-  const ends = plan.steps.findIndex(({ kind }) => kind === "sigmoid" || kind === "softmax");
+  const ends = plan.steps.findIndex(({ kind }) => TO_PROBABILITIES.includes(kind));
   const run = (steps, values) => (
     steps.reduce((each, { kind, parts }) => STEPS[kind](each, parts), values)
   );
@@ -182,6 +184,11 @@ const STEPS = {
   sigmoid: ({ data: [score] }) => STEPS.softmax({ data: [0, score] }),
 
   softmax: ({ data }) => ({ data: Float32Array.from(normalisedPowers([...data])) }),
+
+  // Logarithms of sigmoids, which do not become 0.
+  one_vs_rest: ({ data }) => STEPS.softmax({
+    data: Array.from(data, (each) => Math.min(each, 0) - Math.log1p(Math.exp(-Math.abs(each)))),
+  }),
 
   // As scale_probabilities in skcomic/evidence/probabilities.py; what is 0 is as small as single
   // precision can tell.

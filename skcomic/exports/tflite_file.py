@@ -16,7 +16,7 @@ from skcomic._compat.keras import CONVERSION_MESSAGES
 from skcomic.exports.source import ModelSource, Predict
 from skcomic.features.gradients import EPSILON, LIMIT, count_blocks
 from skcomic.features.responses import CONTRAST_EPSILON, field_weights
-from skcomic.models.plan import Plan, Step
+from skcomic.models.plan import ENDS, Plan, Step
 from skcomic.nets.backend import filtered_stderr, import_tensorflow, start_keras
 
 Precision = Literal["float32", "int8"]
@@ -26,7 +26,6 @@ DESCRIPTION = "skcomic.json"
 
 # The widest values of the report's nets, of 64x64 pixels and 32 channels, then take 4 MB at once.
 _BATCH = 8
-_ENDS = ("sigmoid", "softmax", "temperature")
 # TensorFlow Lite's names of what those consist of; and of what mirrors images, which in 8 bits
 # only its newest interpreters have.
 _FLOAT_OPERATIONS = ["PAD", "SOFTMAX", "MAXIMUM", "LOG", "MUL", "REVERSE_V2"]
@@ -200,8 +199,8 @@ def _with_description(
 def _compute(tf: Any, plan: Plan, rows: Any) -> Any:
     """Return the probabilities of all classes, as a graph; `tf` is TensorFlow, here and below."""
     steps = _merge(plan.steps)
-    scoring = [step for step in steps if step.kind not in _ENDS]
-    ends = [step for step in steps if step.kind in _ENDS]
+    scoring = [step for step in steps if step.kind not in ENDS]
+    ends = [step for step in steps if step.kind in ENDS]
     if not plan.is_mirrored:
         return _run(tf, ends, _run(tf, scoring, rows))
     numbers = plan.steps[0].numbers
@@ -321,6 +320,12 @@ def _sigmoid(tf: Any, scores: Any) -> Any:
     return tf.nn.softmax(tf.pad(scores, ((0, 0), (1, 0))))
 
 
+def _one_vs_rest(tf: Any, scores: Any) -> Any:
+    # As in the interpreter.
+    logarithms = tf.math.log(1 + tf.exp(-tf.abs(scores)))
+    return tf.nn.softmax(tf.minimum(scores, 0) - logarithms)
+
+
 def _temperature(tf: Any, probabilities: Any, temperature: float) -> Any:
     logits = tf.math.log(tf.maximum(probabilities, np.finfo(np.float32).eps))
     return tf.nn.softmax(logits / temperature)
@@ -340,5 +345,6 @@ _STEPS: dict[str, Callable[..., Any]] = {
     "patches": _patches,
     "sigmoid": _sigmoid,
     "softmax": lambda tf, scores: tf.nn.softmax(scores),
+    "one_vs_rest": _one_vs_rest,
     "temperature": _temperature,
 }

@@ -7,11 +7,10 @@ import numpy as np
 from skcomic.evidence.probabilities import scale_probabilities
 from skcomic.features.gradients import describe_gradients
 from skcomic.features.responses import field_weights, mean_responses
-from skcomic.models.plan import Plan, Step
+from skcomic.models.plan import ENDS, Plan, Step
 
 # The widest values of the report's nets, of 64x64 pixels and 32 channels, then take 4 MB at once.
 _BATCH = 8
-_ENDS = ("sigmoid", "softmax", "temperature")
 
 
 def run_plan(plan: Plan, rows: np.ndarray) -> np.ndarray:
@@ -57,7 +56,7 @@ def check_rows(plan: Plan, rows: np.ndarray) -> None:
 def _run(steps: list[Step], values: np.ndarray, *, ends: bool) -> np.ndarray:
     """Run the steps up to the scores, or those from the scores to the probabilities."""
     for step in steps:
-        if (step.kind in _ENDS) == ends:
+        if (step.kind in ENDS) == ends:
             values = _STEPS[step.kind](values, **step.numbers, **step.arrays)
     return values
 
@@ -114,6 +113,12 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+def _one_vs_rest(scores: np.ndarray) -> np.ndarray:
+    # Logarithms of sigmoids, which do not become 0.
+    scores = scores.astype(np.float64)
+    return _softmax(np.minimum(scores, 0) - np.log1p(np.exp(-np.abs(scores))))
+
+
 _STEPS: dict[str, Callable[..., np.ndarray]] = {
     "image": _image,
     "convolution": _convolution,
@@ -128,6 +133,7 @@ _STEPS: dict[str, Callable[..., np.ndarray]] = {
     "patches": _patches,
     "sigmoid": _sigmoid,
     "softmax": _softmax,
+    "one_vs_rest": _one_vs_rest,
     "temperature": lambda probabilities, temperature: scale_probabilities(
         probabilities, temperature
     ),

@@ -12,7 +12,7 @@ import numpy as np
 
 from skcomic.features.gradients import EPSILON, LIMIT, count_blocks
 from skcomic.features.responses import CONTRAST_EPSILON, field_shares
-from skcomic.models.plan import Plan
+from skcomic.models.plan import TO_PROBABILITIES, Plan
 from skcomic.models.plan_costs import Shape, iter_shapes
 
 #: The version of the operators, and of the file format that came with it.
@@ -213,7 +213,7 @@ def add_plan(graph: OnnxGraph, plan: Plan, rows: str) -> str:
     name = rows
     shape: Shape = (plan.n_pixels,)
     for step, after in iter_shapes(plan):
-        if plan.is_mirrored and step.kind in ("sigmoid", "softmax"):
+        if plan.is_mirrored and step.kind in TO_PROBABILITIES:
             halves = graph.add("Reshape", name, np.array([2, -1, *shape]))
             name = graph.add("ReduceMean", halves, axes=[0], keepdims=0)
         values = _Values(name, shape)
@@ -385,6 +385,15 @@ def _softmax(graph: OnnxGraph, scores: _Values) -> str:
     return _add_softmax(graph, scores.name)
 
 
+def _one_vs_rest(graph: OnnxGraph, scores: _Values) -> str:
+    # As in the interpreter.
+    name = graph.cast(scores.name, np.float64)
+    powers = graph.add("Exp", graph.add("Neg", graph.add("Abs", name)))
+    logarithms = graph.add("Log", graph.add("Add", powers, np.float64(1)))
+    least = graph.add("Min", name, np.float64(0))
+    return _add_softmax(graph, graph.add("Sub", least, logarithms))
+
+
 def _add_softmax(graph: OnnxGraph, scores: str) -> str:
     probabilities = graph.add("Softmax", graph.cast(scores, np.float64), axis=1)
     return graph.cast(probabilities, np.float32)
@@ -412,5 +421,6 @@ _STEPS: dict[str, Callable[..., str]] = {
     "patches": _patches,
     "sigmoid": _sigmoid,
     "softmax": _softmax,
+    "one_vs_rest": _one_vs_rest,
     "temperature": _temperature,
 }

@@ -281,6 +281,7 @@ def _reset_part(part: Any) -> None:
         return
     remove_callbacks(part)
     reset_run_parameters(part)
+    attributes.pop("_loss_function_", None)  # of SGDClassifier, which makes it in each fit
     for name, parameter in inspect.signature(type(part).__init__).parameters.items():
         if name not in attributes and parameter.default is not parameter.empty:
             attributes[name] = parameter.default

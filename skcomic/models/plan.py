@@ -66,9 +66,16 @@ KINDS = {
     # One score, of the second class, to two probabilities.
     "sigmoid": Kind({}, {}),
     "softmax": Kind({}, {}),
+    # Scores of each class against the others: their sigmoids, divided by the sum.
+    "one_vs_rest": Kind({}, {}),
     # As `scale_probabilities`.
     "temperature": Kind({"temperature": float}, {}),
 }
+
+#: Those that turn scores into probabilities; a plan has one of them.
+TO_PROBABILITIES = ("sigmoid", "softmax", "one_vs_rest")
+#: All after the scores.
+ENDS = (*TO_PROBABILITIES, "temperature")
 
 
 class Plan(NamedTuple):

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from skcomic.features.gradients import count_blocks
-from skcomic.models.plan import Plan, Step
+from skcomic.models.plan import ENDS, Plan, Step
 
 Shape = tuple[int, ...]
 
 _FLOAT_BYTES = 4
 # Steps that can write their values over those that they take.
 _IN_PLACE = (
-    "image", "affine", "standardise", "relu", "flatten", "sigmoid", "softmax", "temperature"
+    "image", "affine", "standardise", "relu", "flatten", *ENDS
 )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def shape_after(step: Step, shape: Shape) -> Shape:
         height, width = numbers["height"], numbers["width"]
         _fit(height * width >= n_pixels)
         return height, width, 1
-    if kind in ("dense", "standardise", "sigmoid", "softmax", "temperature"):
+    if kind in ("dense", "standardise", *ENDS):
         (n_features,) = shape
         if kind == "dense":
             n_inputs, n_outputs = arrays["weights"].shape

@@ -22,7 +22,7 @@ from skcomic.models.archive import (
     unpack,
     zip_members,
 )
-from skcomic.models.plan import KINDS, Plan, Step
+from skcomic.models.plan import KINDS, TO_PROBABILITIES, Plan, Step
 from skcomic.models.plan_costs import Shape, shape_after
 
 _STEPS, _WEIGHTS = "plan.json", "weights.npy"
@@ -217,7 +217,7 @@ def _check_shapes(plan: Plan) -> None:
     is_probability = False
     for number, step in enumerate(plan.steps):
         where = f"step {number} of its plan, {step.kind!r}, does not fit the one before"
-        is_end = step.kind in ("sigmoid", "softmax")
+        is_end = step.kind in TO_PROBABILITIES
         _check(is_probability == (step.kind == "temperature"), where)
         is_probability = is_probability or is_end
         n_pixels = math.prod(shape)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
@@ -110,6 +110,9 @@ def _steps_of(part: Any) -> Iterator[Step]:
     elif isinstance(part, LogisticRegression) and part.solver == "lbfgs":
         yield Step("dense", {}, _single({"weights": part.coef_.T, "offset": part.intercept_}))
         yield Step("sigmoid" if len(part.classes_) == 2 else "softmax", {}, {})
+    elif isinstance(part, SGDClassifier) and part.loss == "log_loss":
+        yield Step("dense", {}, _single({"weights": part.coef_.T, "offset": part.intercept_}))
+        yield Step("sigmoid" if len(part.classes_) == 2 else "one_vs_rest", {}, {})
     else:
         raise TypeError(
             f"what {type(part).__name__} computes cannot be described: it is no part of what "

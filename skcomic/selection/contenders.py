@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any, Literal, get_args
 
-from sklearn.linear_model import LogisticRegression
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -15,8 +16,8 @@ from skcomic.features.patches import PatchVectorizer
 from skcomic.images.vectorizer import ImageVectorizer
 from skcomic.selection.pipelines import ARCHITECTURES
 
-Family = Literal["report", "small", "classic"]
-FAMILIES: tuple[Family, ...] = get_args(Family)
+Family = Literal["report", "small", "classic", "sgd"]
+_IN_MEMORY: tuple[Family, ...] = ("report", "small", "classic")
 
 # (first_pool, n_conv) of the small nets, the cheapest first.
 _SMALL_NETS = (4, 1), (4, 2), (2, 1), (2, 2)
@@ -30,7 +31,7 @@ _SMALLEST_SIDE = 8
 def make_contenders(
     size: int = 64,
     *,
-    families: Sequence[Family] = FAMILIES,
+    families: Sequence[Family] = _IN_MEMORY,
     random_state: int | None = None,
     **common: Any,
 ) -> dict[str, Pipeline]:
@@ -43,12 +44,13 @@ def make_contenders(
     ----------
     size : int, default=64
         Side of the images, in pixels.
-    families : sequence of {"report", "small", "classic"}, default=all three
+    families : sequence of {"report", "small", "classic", "sgd"}, default=the first three
         "report": the twelve `ARCHITECTURES` as `ConvNetClassifier`. "small": `SmallNetClassifier`
         with one and with two convolutions. "classic": pixels, histograms of gradients
         (`HogVectorizer`) and whitened patches (`PatchVectorizer`), standardised, with a
         `LogisticRegression`. Those of "small" and "classic" come without and with mirror images,
-        which are right for faces and wrong for letters.
+        which are right for faces and wrong for letters. "sgd": the same features with a
+        `SGDClassifier`, for `fit_in_chunks`.
     random_state : int or None, default=None
         The seed of each.
     **common
@@ -58,7 +60,7 @@ def make_contenders(
     -------
     contenders : dict of str to Pipeline
         Not fitted. Families are in the order in which they were asked for; those of the report
-        are in the order of `ARCHITECTURES`, in the other two the cheapest to train come first.
+        are in the order of `ARCHITECTURES`, in the others the cheapest to train come first.
         What needs larger images is left out.
 
     Raises
@@ -80,9 +82,10 @@ def make_contenders(
         "report": _report_nets,
         "small": _small_nets,
         "classic": _classic,
+        "sgd": _sgd,
     }
     if unknown := [family for family in families if family not in makers]:
-        raise ValueError(f"families must be among {FAMILIES}, not {unknown[0]!r}")
+        raise ValueError(f"families must be among {get_args(Family)}, not {unknown[0]!r}")
     contenders = {}
     for family in families:
         for name, classifier in makers[family](size, random_state).items():
@@ -119,14 +122,27 @@ def _small_nets(size: int, random_state: int | None) -> dict[str, Any]:
 
 
 def _classic(size: int, random_state: int | None) -> dict[str, Any]:
+    classifiers: dict[str, Any] = {}
+    linear = LogisticRegression(**_PENALTY, random_state=random_state)
+    for name, classifier in _linear_models(linear, size, random_state).items():
+        classifiers[name] = classifier
+        classifiers[f"{name}_mirrored"] = MirroredClassifier(classifier)
+    return classifiers
+
+
+def _sgd(size: int, random_state: int | None) -> dict[str, Any]:
+    linear = SGDClassifier(loss="log_loss", average=True, random_state=random_state)
+    models = _linear_models(linear, size, random_state)
+    return {f"{name}_sgd": classifier for name, classifier in models.items()}
+
+
+def _linear_models(linear: Any, size: int, random_state: int | None) -> dict[str, Pipeline]:
+    """Make pipelines of each kind of features, standardised, with a linear model."""
     features: dict[str, list[Any]] = {"pixels": []}
     if size >= _SMALLEST_SIDE:
         features["hog"] = [("describe", HogVectorizer())]
         features["patches"] = [("describe", PatchVectorizer(random_state=random_state))]
-    classifiers: dict[str, Any] = {}
-    for name, steps in features.items():
-        linear = LogisticRegression(**_PENALTY, random_state=random_state)
-        classifier = Pipeline([*steps, ("scale", StandardScaler()), ("classify", linear)])
-        classifiers[name] = classifier
-        classifiers[f"{name}_mirrored"] = MirroredClassifier(classifier)
-    return classifiers
+    return {
+        name: Pipeline([*steps, ("scale", StandardScaler()), ("classify", clone(linear))])
+        for name, steps in features.items()
+    }

@@ -2,14 +2,18 @@
 
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skcomic.images.vectorizer import ImageVectorizer
+from skcomic.study.evaluation import TimedFit
 
 #: The classifier that ignores the images: what is not better has learned nothing.
 DUMMY = DummyClassifier.__name__
@@ -21,58 +25,70 @@ DUMMY = DummyClassifier.__name__
 _ITERATIONS_AT_ONCE = 100
 _MAX_FITS = 5
 
-Score = Callable[[Any], dict[str, Any]]
 
-
-def train_and_score(
-    rows: np.ndarray, labels: pd.Series, score: Score, *, seed: int, max_seconds: float | None
-) -> list[dict[str, Any]]:
-    """Train and score classifiers of rows of pixels.
+def make_baselines(
+    vectorizer: ImageVectorizer, *, seed: int, in_chunks: bool
+) -> list[tuple[str, Any]]:
+    """Make the classifiers, from paths to classes.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_images, n_pixels)
-        Grey levels in [0, 1].
-    labels : Series of shape (n_images,)
-        The classes.
-    score : callable
-        Gives the scores of a trained classifier.
+    vectorizer : ImageVectorizer
+        Makes the rows.
     seed : int
         The `random_state` of each.
-    max_seconds : float or None
-        How long the training of each may take; one that takes longer fails.
+    in_chunks : bool
+        Whether they are trained in chunks.
 
     Returns
     -------
-    baselines : list of dict
-        For each its name, `net`, and either its scores and `cpu_seconds`, or its `failure`.
+    baselines : list of (str, estimator)
+        Names, and estimators that are not fitted.
     """
     dummy = DummyClassifier(strategy="stratified", random_state=seed)
     linear = LogisticRegression(max_iter=_ITERATIONS_AT_ONCE, warm_start=True, random_state=seed)
-    scored = []
-    for baseline, max_fits in ((dummy, 1), (linear, _MAX_FITS)):
-        row: dict[str, Any] = {"net": type(baseline).__name__}
-        cpu = time.process_time()
-        try:
-            _train(baseline, rows, labels, max_fits, max_seconds)
-        except TimeoutError as error:
-            scored.append({**row, "failure": f"{type(error).__name__}: {error}"})
-            continue
-        cpu = time.process_time() - cpu
-        scored.append({**row, **score(baseline), "cpu_seconds": cpu})
-    return scored
+    steps = [("vectorize", vectorizer), ("classify", linear)]
+    if in_chunks:
+        linear = SGDClassifier(loss="log_loss", average=True, random_state=seed)
+        steps = [("vectorize", vectorizer), ("scale", StandardScaler()), ("classify", linear)]
+    return [(DUMMY, dummy), (type(linear).__name__, Pipeline(steps))]
 
 
-def _train(
-    classifier: Any, rows: np.ndarray, labels: pd.Series, max_fits: int, max_seconds: float | None
-) -> None:
-    """Fit a classifier, which each fit trains further, until it converges or the time is over."""
-    start = time.perf_counter()
-    for _ in range(max_fits):
+def train_baseline(fit: TimedFit, images: pd.DataFrame) -> float:
+    """Train a classifier until it converges or has been trained enough.
+
+    Parameters
+    ----------
+    fit : TimedFit
+        Of one of `make_baselines`.
+    images : DataFrame
+        With columns `path` and `label`.
+
+    Returns
+    -------
+    cpu_seconds : float
+        What that took.
+
+    Raises
+    ------
+    TimeoutError
+        If it takes longer than the fit may.
+    """
+    rows = fit.make_rows(images.path)
+    start, cpu_seconds = time.perf_counter(), 0.0
+    for _ in range(_MAX_FITS):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            classifier.fit(rows, labels)
-        if np.max(getattr(classifier, "n_iter_", 0)) < _ITERATIONS_AT_ONCE:
-            return
-        if max_seconds is not None and time.perf_counter() - start > max_seconds:
-            raise TimeoutError(f"training took longer than {max_seconds} s")
+            fit.fit(rows, images.label)
+        cpu_seconds += fit.times_["cpu_seconds"]
+        if not _is_unfinished(fit.contender):
+            break
+        if fit.max_seconds is not None and time.perf_counter() - start > fit.max_seconds:
+            raise TimeoutError(f"training took longer than {fit.max_seconds} s")
+    return cpu_seconds
+
+
+def _is_unfinished(contender: Any) -> bool:
+    linear = contender[-1] if isinstance(contender, Pipeline) else contender
+    is_stepwise = isinstance(linear, LogisticRegression)  # each fit of others is a whole one
+    return is_stepwise and np.max(linear.n_iter_) >= _ITERATIONS_AT_ONCE

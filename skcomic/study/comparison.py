@@ -66,7 +66,7 @@ class Comparison(NamedTuple):
 
 
 class Run(NamedTuple):
-    """How the fits of one run are made; none of it decides an outcome.
+    """How the fits of one run are made; nothing but chunks decides an outcome.
 
     Parameters
     ----------
@@ -78,12 +78,18 @@ class Run(NamedTuple):
         Folder that keeps what was measured of the fits.
     max_seconds_per_fit : float or None
         How long a fit may take.
+    chunk_images : int or None, default=None
+        As for `TimedFit`.
+    random_state : int, default=0
+        As for `TimedFit`.
     """
 
     n_jobs: int | None
     checkpoint_dir: PathLike | None
     evaluations: PathLike | None
     max_seconds_per_fit: float | None
+    chunk_images: int | None = None
+    random_state: int = 0
 
     def prepare(self, contender: Any) -> TimedFit:
         """Give a net of the contender what belongs to this run; return a fit to be made."""
@@ -91,7 +97,7 @@ class Run(NamedTuple):
             net.set_params(
                 checkpoint_dir=self.checkpoint_dir, max_seconds=self.max_seconds_per_fit
             )
-        return TimedFit(contender, self.max_seconds_per_fit)
+        return TimedFit(contender, self.max_seconds_per_fit, self.chunk_images, self.random_state)
 
 
 def compare(
@@ -232,9 +238,7 @@ def _try_evaluate(
     follow_working_directory()
     store = None
     classes = np.unique(train.label)
-    if folder is not None and (
-        key := _key(fit.contender, train, validation, positive, measure_use)
-    ):
+    if folder is not None and (key := _key(fit, train, validation, positive, measure_use)):
         store = FitStore(folder, key, EVALUATION)
         if kept := store.finished():
             if (net := find_net(fit.contender)) is not None:
@@ -263,11 +267,9 @@ def _count_restored_epochs(net: Any) -> None:
             callback.on_epochs_restored(net.epochs)
 
 
-def _key(
-    contender: Any, train: pd.DataFrame, validation: pd.DataFrame, *others: Any
-) -> str | None:
+def _key(fit: TimedFit, train: pd.DataFrame, validation: pd.DataFrame, *others: Any) -> str | None:
     """Name an evaluation by all that decides its outcome; None where that is not known."""
-    contender = clone(contender)
+    contender = clone(fit.contender)
     for part in (contender, *contender.get_params().values()):
         # Those of others may call something else by the same name.
         if type(part).__module__.partition(".")[0] in ("skcomic", "sklearn"):
@@ -280,6 +282,7 @@ def _key(
     if any(state is None and is_url(path) for path, (state, _) in zip(paths, images, strict=True)):
         return None  # its store does not tell whether it changes
     with suppress(pickle.PicklingError, AttributeError, TypeError):  # such as a function in it
-        whole = joblib.hash((contender, versions, images, len(train), others))
+        chunks = None if fit.chunk_images is None else (fit.chunk_images, fit.random_state)
+        whole = joblib.hash((contender, versions, images, len(train), chunks, others))
         return sha256(whole.encode()).hexdigest()
     return None

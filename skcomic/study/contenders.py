@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from skcomic.images.decoding import PathLike
 from skcomic.images.vectorizer import ImageVectorizer
-from skcomic.selection.contenders import make_contenders
+from skcomic.selection.contenders import Family, make_contenders
 from skcomic.selection.pipelines import ARCHITECTURES, make_comic_pipeline
 from skcomic.study.settings import StudySettings
 
@@ -54,8 +54,9 @@ def make_study_contenders(
     else:
         contenders = _draw_report_nets(settings)
         if settings.contenders == "all":
+            linear: Family = "classic" if settings.chunk_images is None else "sgd"
             contenders |= make_contenders(
-                size, families=["small", "classic"], random_state=settings.random_state
+                size, families=["small", linear], random_state=settings.random_state
             )
         for contender in contenders.values():
             contender.set_params(

@@ -1,7 +1,7 @@
 """One contender, trained and measured alike for all: how good it is, and what it costs."""
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from skcomic.evidence.probabilities import scale_probabilities
 from skcomic.models.measuring import measure_activations, measure_model, measure_predictions
+from skcomic.selection.out_of_core import fit_in_chunks
 from skcomic.selection.scoring import score_labels
 from skcomic.study.contenders import find_net, find_vectorizer
 
@@ -44,6 +45,12 @@ class TimedFit:
         From paths to classes; fitted in place.
     max_seconds : float, default=None
         A training that takes longer fails. One of a net is stopped then, others at their end.
+    chunk_images : int, default=None
+        As for `fit_in_chunks`, by which a contender is trained that begins with an
+        `ImageVectorizer`; what reads its images otherwise is given all paths. None: all rows are
+        in memory.
+    random_state : int, default=None
+        Decides the order of the chunks.
 
     Attributes
     ----------
@@ -51,15 +58,28 @@ class TimedFit:
         `cpu_seconds` of the process and `wall_seconds`, after `fit`.
     """
 
-    def __init__(self, contender: Any, max_seconds: float | None = None) -> None:
-        self.contender = contender
+    def __init__(
+        self,
+        contender: Any,
+        max_seconds: float | None = None,
+        chunk_images: int | None = None,
+        random_state: int | None = None,
+    ) -> None:
         self.max_seconds = max_seconds
+        self.chunk_images = None if find_vectorizer(contender) is None else chunk_images
+        self.random_state = random_state
+        self._hold(contender)
+
+    def _hold(self, contender: Any) -> None:
+        self.contender = contender
         self.vectorizer = find_vectorizer(contender)
         self.classifier = contender if self.vectorizer is None else _after_first_step(contender)
 
     def make_rows(self, paths: "pd.Series[str]") -> Any:
-        """Return what is not timed: rows of pixels; for other contenders the paths."""
-        return paths if self.vectorizer is None else self.vectorizer.fit_transform(paths)
+        """Return what is not timed: rows of pixels; in chunks, or of other contenders, paths."""
+        if self.vectorizer is None or self.chunk_images is not None:
+            return paths
+        return self.vectorizer.fit_transform(paths)
 
     def fit(self, rows: Any, labels: "pd.Series[Any]") -> Self:
         """Train on rows from `make_rows`.
@@ -70,9 +90,19 @@ class TimedFit:
             If it takes longer than `max_seconds`.
         """
         cpu, wall = time.process_time(), time.perf_counter()
-        self.classifier.fit(rows, labels)
-        if self.vectorizer is not None and len(self.contender) > 2:
-            self.contender.steps[1:] = self.classifier.steps  # others, if it has a `memory`
+        if self.chunk_images is None:
+            self.classifier.fit(rows, labels)
+            if self.vectorizer is not None and len(self.contender) > 2:
+                self.contender.steps[1:] = self.classifier.steps  # others, if it has a `memory`
+        else:
+            images = pd.DataFrame({"path": rows, "label": labels})
+            fitted = fit_in_chunks(
+                self.contender,
+                images,
+                chunk_images=self.chunk_images,
+                random_state=self.random_state,
+            )
+            self._hold(fitted)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         # A fit that was restored from a folder of kept fits has taken longer than here.
         kept = getattr(find_net(self.contender), "training_time_", {})
@@ -83,6 +113,19 @@ class TimedFit:
         if self.max_seconds is not None and self.times_["wall_seconds"] > self.max_seconds:
             raise TimeoutError(f"training took longer than {self.max_seconds} s")
         return self
+
+    def ask(self, rows: Any) -> Answers:
+        """Let the fitted contender say what it can of rows from `make_rows`."""
+        return join_answers(ask(self.classifier, part) for part in self.split(rows))
+
+    def split(self, rows: Any) -> Iterator[Any]:
+        """Give what the classifier takes: all of what `make_rows` gave, or rows of chunks."""
+        if self.chunk_images is None:
+            yield rows
+            return
+        assert self.vectorizer is not None
+        for start in range(0, len(rows), self.chunk_images):
+            yield self.vectorizer.transform(rows[start : start + self.chunk_images])
 
 
 def evaluate(
@@ -122,7 +165,7 @@ def evaluate(
     for name, part in (("train", train), ("validation", validation)):
         if part is not train:
             rows = fit.make_rows(part.path)
-        answers = ask(fit.classifier, rows)
+        answers = fit.ask(rows)
         scores = score_labels(part.label, answers.predicted, classes, positive)
         measured |= {f"{name}_{score}": value for score, value in scores.items()}
     measured |= {
@@ -131,7 +174,7 @@ def evaluate(
         "parameters": getattr(net, "n_parameters_", np.nan),
     }
     if measure_use:
-        measured |= measure_predictions(fit.classifier.predict, rows)
+        measured |= measure_predictions(fit.classifier.predict, next(fit.split(rows)))
         measured["model_bytes"] = measure_model(fit.contender)
         measured["activation_bytes"] = measure_activations(fit.contender)
     return measured, answers
@@ -143,6 +186,13 @@ def ask(classifier: Any, rows: Any) -> Answers:
     if hasattr(classifier, "predict_proba"):
         probabilities = np.asarray(classifier.predict_proba(rows))
     return Answers(np.asarray(classifier.predict(rows)), probabilities)
+
+
+def join_answers(parts: Iterable[Answers]) -> Answers:
+    """Join what a contender says of images and of those that follow."""
+    predicted, probabilities = zip(*parts, strict=True)
+    joined = None if probabilities[0] is None else np.concatenate(probabilities)
+    return Answers(np.concatenate(predicted), joined)
 
 
 def _after_first_step(pipeline: Pipeline) -> Any:

@@ -14,7 +14,7 @@ from skcomic.evidence.intervals import score_interval
 from skcomic.images.decoding import PathLike
 from skcomic.study.comparison import Run, compare
 from skcomic.study.contenders import Contender
-from skcomic.study.evaluation import Answers, ask
+from skcomic.study.evaluation import Answers, TimedFit
 from skcomic.study.settings import StudySettings
 
 # Sorted in this order, so that a pair that is joined with one of ours has a name of ours.
@@ -80,7 +80,8 @@ def score_outside(
             row |= _score("test", parts.test, given, slice(n_test), classes, settings)
             row |= _score("outside", new, given, slice(n_test, None), classes, settings)
         rows.append(row)
-    answers = ask(fitted, new.path)
+    fit = TimedFit(fitted, chunk_images=run.chunk_images)
+    answers = fit.ask(fit.make_rows(new.path))
     scores = score_predictions(
         new.label, answers.predicted, answers.probabilities, new.pair, classes=np.array(classes),
         positive=settings.positive, random_state=settings.random_state,

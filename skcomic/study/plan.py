@@ -15,7 +15,7 @@ from skcomic.catalogue.validation import validate_catalogue
 from skcomic.evidence.evaluation import choose_positive
 from skcomic.selection.costs import HOLDOUT_TOLERANCE, ONE_SE
 from skcomic.study.images import assign_parts
-from skcomic.study.memory import check_memory
+from skcomic.study.memory import plan_memory
 from skcomic.study.settings import HOLDOUT, StudySettings, Validation, make_settings
 
 # More images than these are searched by halving: with fewer, a ninth of them says little.
@@ -41,12 +41,13 @@ class Plan(NamedTuple):
     Parameters
     ----------
     settings : StudySettings
-        With the class that scores are of, `positive`, the kind of `search` and its fraction.
+        With the class that scores are of, `positive`, the kind of `search` and its fraction, and
+        the images of a chunk.
     own : dict of str to estimator, or None
         Contenders of the user.
     n_jobs : int
         Number of workers: 1 where more would take longer to start than they save, and no more
-        than there are fits side by side in any stage.
+        than there are fits side by side in any stage, or fit into memory.
     """
 
     settings: StudySettings
@@ -108,10 +109,12 @@ def plan_study(catalogue: pd.DataFrame, given: dict[str, Any], n_jobs: int | Non
     if expected <= n_workers * _SECONDS_PER_WORKER:
         n_workers = 1
     n_images = {name: len(part) for name, part in parts.items()}
-    # The workers of a cluster have memory of their own.
-    n_here = n_workers if active_dask_backend() is None else 1
-    check_memory(n_images, settings, n_here, n_contenders)
-    return Plan(settings, own, n_workers)
+    is_cluster = active_dask_backend() is not None  # its workers have memory of their own
+    chunk_images, n_fit = plan_memory(
+        n_images, settings, 1 if is_cluster else n_workers, n_contenders
+    )
+    settings = dataclasses.replace(settings, chunk_images=chunk_images)
+    return Plan(settings, own, n_workers if is_cluster else n_fit)
 
 
 def _check_contender(name: Any, contender: Any) -> Any:

@@ -103,8 +103,8 @@ def run_study(
         them. Those that repeat an image of the study, and those of other classes, are left out
         and counted.
     n_jobs : int, default=-1
-        Number of fits side by side; -1 is one on each core. Where workers would take longer to
-        start than they save, none is started.
+        Number of fits side by side; -1 is one on each core, and fewer if they do not fit into
+        memory. Where workers would take longer to start than they save, none is started.
     cache : str, path-like or None, default=None
         Folder that keeps the decoded images for other studies; see `ImageVectorizer`. None: a
         folder that is deleted afterwards. An image is decoded once per size in any case, or on
@@ -143,8 +143,8 @@ def run_study(
     ImportError
         If workers of a dask cluster have another version of skcomic, or none.
     MemoryError
-        If the images do not fit into memory; the message gives the figures. Nothing large
-        was loaded by then.
+        If a fit does not fit into memory, not even in chunks; the message gives the figures.
+        Nothing large was loaded by then.
     ImageReadError
         If images cannot be read and are not left out; it lists them.
 
@@ -158,6 +158,11 @@ def run_study(
     on the dask cluster, with all of its workers, whatever `n_jobs` is. Its machines must see the
     images under the same paths; workers of one thread each are best, since fits in one process
     take turns. A worker that dies is survived; a contender whose training kills each worker fails.
+
+    Where the rows of a fit do not fit into memory, contenders are trained by `fit_in_chunks`, on
+    images that are read from the cache in each epoch, which their training times contain. What
+    cannot be trained so fails, and the linear models are those of `SGDClassifier`. Such a fit is
+    kept in `checkpoint_dir` once it has ended, and was scored.
 
     Examples
     --------
@@ -190,7 +195,16 @@ def run_study(
         TemporaryDirectory(prefix="skcomic-") as scratch,
         tidy_workers([scratch, cache_folder] if cache is None else [scratch]),
     ):
-        run = Run(plan.n_jobs, checkpoint_dir, checkpoint_dir or scratch, max_seconds_per_fit)
+        chunk_images = plan.settings.chunk_images
+        assert chunk_images != "auto", "the plan has chosen"
+        run = Run(
+            plan.n_jobs,
+            checkpoint_dir,
+            checkpoint_dir or scratch,
+            max_seconds_per_fit,
+            chunk_images,
+            plan.settings.random_state,
+        )
         runner = _Runner(plan, run, cache_folder, on_progress or (lambda _: None))
         return runner.run(catalogue, outside)
 

@@ -91,6 +91,12 @@ def describe_images(study: "Study") -> list[str]:
             f"Left out, since they cannot be read: {len(study.quarantine)} images (see "
             f"quarantine.csv). Other images of their pairs, which stay: {others}."
         )
+    if study.settings.chunk_images is not None:
+        sentences.append(
+            f"Contenders were trained in chunks of {study.settings.chunk_images} images "
+            f"(fit_in_chunks), linear models by SGDClassifier: all rows are "
+            f"{study.footprint.n_bytes / 1e9:.3g} GB."
+        )
     return sentences
 
 

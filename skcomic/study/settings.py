@@ -17,6 +17,7 @@ SearchKind = Literal["auto", "random", "halving"]
 HOLDOUT: Literal["holdout"] = "holdout"
 Validation = Literal["auto", "holdout"] | int
 OnBad = Literal["raise", "quarantine"]
+ChunkImages = Literal["auto"] | int | None
 
 _POOLING, _DEPTH = "classify__pooling", "classify__n_conv"
 
@@ -103,7 +104,8 @@ class StudySettings:
         Sides of the square images, in pixels.
     contenders : {"all", "report"} or tuple of str, default="all"
         What is tried: "report" is the protocol of the report, some of its twelve nets; "all" are
-        these and the families "small" and "classic" of `make_contenders`. Names are those of
+        these and the families "small" and "classic" of `make_contenders`, in chunks "small" and
+        "sgd". Names are those of
         the user's own estimators (`run_study` is given the estimators).
     n_candidates : int, default=6
         How many of the report's twelve nets are tried; even, for as many of each pooling.
@@ -161,6 +163,11 @@ class StudySettings:
         100 or more), those of the least work first, and those of more not at all once none of
         them can be better by more than `tolerance`. "auto" is "halving" for more than 2,000
         images, except of "report".
+    chunk_images : "auto", int or None, default="auto"
+        Images of a chunk, where contenders are trained on one chunk of rows after the other (see
+        `fit_in_chunks`), and linear models by `SGDClassifier`. None: all rows of a fit are in
+        memory. "auto" is None, unless they do not fit into the memory that is available; then
+        4096.
     on_bad : {"raise", "quarantine"}, default="raise"
         "quarantine" leaves out the images that cannot be read, and lists them in the study. The
         other images of their pairs stay.
@@ -296,6 +303,14 @@ class StudySettings:
         metadata=_about(
             "halving: train only the better contenders in full; auto: with over 2000 images.",
             *_one_of(SearchKind),
+        ),
+    )
+    chunk_images: ChunkImages = field(
+        default="auto",
+        metadata=_about(
+            "Train in chunks of so many images; auto: only if the rows do not fit into memory.",
+            "auto, or 1 or more",
+            lambda value: value in ("auto", None) or (_is_int(value) and value >= 1),
         ),
     )
     on_bad: OnBad = field(

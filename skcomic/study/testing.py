@@ -17,10 +17,10 @@ from skcomic.evidence.temperature import TemperatureScaledClassifier, fit_temper
 from skcomic.evidence.thresholds import tune_threshold
 from skcomic.images.decoding import PathLike
 from skcomic.images.vectorizer import ImageVectorizer
-from skcomic.study.baselines import train_and_score
+from skcomic.study.baselines import DUMMY, make_baselines, train_baseline
 from skcomic.study.comparison import Run
 from skcomic.study.contenders import Contender, find_net, find_vectorizer, name_with_size
-from skcomic.study.evaluation import Answers, TimedFit, ask
+from skcomic.study.evaluation import Answers, TimedFit
 from skcomic.study.examples import list_examples
 from skcomic.study.occlusion import map_occlusion
 from skcomic.study.robustness import measure_robustness
@@ -137,7 +137,7 @@ def fit_and_ask(contender: Contender, parts: Bunch, run: Run) -> tuple[TimedFit,
     fit = run.prepare(fitted)
     development = pd.concat([parts.train, parts.validation])
     fit.fit(fit.make_rows(development.path), development.label)
-    return fit, ask(fit.classifier, fit.make_rows(parts.test.path))
+    return fit, fit.ask(fit.make_rows(parts.test.path))
 
 
 def _with_temperature(fitted: Any, temperature: float) -> Any:
@@ -230,23 +230,29 @@ def score_baselines(
         max(settings.sizes), cache=cache, background=settings.background, n_jobs=run.n_jobs
     )
     development = pd.concat([parts.train, parts.validation])
-    rows = vectorizer.fit_transform(development.path)
-    test_rows = vectorizer.transform(parts.test.path)
-    comparisons = []
+    baselines, comparisons = [], []
 
     def score(name: str, answers: Answers) -> dict[str, Any]:
         comparisons.append(_compare(tested, name, answers.predicted, parts, settings))
         return _score(answers, parts, settings)
 
-    baselines = train_and_score(
-        rows,
-        development.label,
-        lambda baseline: score(type(baseline).__name__, ask(baseline, test_rows)),
-        seed=settings.random_state,
-        max_seconds=run.max_seconds_per_fit,
-    )
+    in_chunks = run.chunk_images is not None
+    for name, baseline in make_baselines(
+        vectorizer, seed=settings.random_state, in_chunks=in_chunks
+    ):
+        row: dict[str, Any] = {"net": name}
+        fit = run.prepare(baseline)
+        if name == DUMMY:
+            fit.max_seconds = None  # what ignores the images is there for each choice
+        try:
+            cpu_seconds = train_baseline(fit, development)
+            answers = fit.ask(fit.make_rows(parts.test.path))
+            row |= {**score(name, answers), "cpu_seconds": cpu_seconds}
+        except TimeoutError as error:
+            row["failure"] = f"{type(error).__name__}: {error}"
+        baselines.append(row)
     if report_choice is not None:
-        row: dict[str, Any] = {"net": name_with_size(report_choice)}
+        row = {"net": name_with_size(report_choice)}
         try:
             fit, answers = fit_and_ask(report_choice, parts, run)
             row |= {**score(row["net"], answers), **fit.times_}

@@ -42,6 +42,7 @@ COMMANDS = {
         "--positive": ["dogs"],
         "--precision": ["float16"],
         "--search": ["grid"],
+        "--chunk-images": ["0", "1.5", "x"],
         "--on-bad": ["delete"],
         "--background": ["grey", "256", "-1"],
         "--seed": ["-1", "x"],

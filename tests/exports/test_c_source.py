@@ -175,6 +175,12 @@ def test_every_contender_gives_the_probabilities_of_its_plan(
     check_parity(fitted_plan(name), rows[::4], tmp_path)
 
 
+def test_each_class_against_the_others(tmp_path: Path) -> None:
+    plan = make_dense_plan(2, 2, ["a", "b", "c"])
+    plan.steps[1] = Step("one_vs_rest", {}, {})
+    check_parity(plan, np.random.default_rng(0).random((8, 4), np.float32), tmp_path)
+
+
 @pytest.mark.parametrize(
     "name", ["small_3_4_1_mirrored", "8_average_2", "pixels", "hog", "patches"]
 )

@@ -90,6 +90,7 @@ def plans(faces: pd.DataFrame, rows: np.ndarray) -> dict[str, Plan]:
     models["temperature"] = TemperatureScaledClassifier.of_fitted(models["patches"], 2.5)
     three = np.arange(len(rows)) % 3
     models["three classes"] = make_contenders(16)["hog"][-1].fit(rows, three)
+    models["one against the rest"] = ready_classifier("pixels_sgd", rows, three)
     net = ConvNetClassifier(first_units=3, filters=2, epochs=1, kernel_size=2, image_shape="pad")
     models["padded, even kernels"] = net.fit(rows[:, :250], three)
     images = one_pixel_each((16, 16), "ab").images

@@ -106,6 +106,10 @@ def test_the_file_of_every_contender_gives_the_probabilities_of_its_plan(
         assert (computed.argmax(axis=1) == expected.argmax(axis=1)).all()
 
 
+def test_each_class_against_the_others(rows: np.ndarray) -> None:
+    check_parity(make_plan(ready_classifier("pixels_sgd", rows, np.arange(len(rows)) % 3)), rows)
+
+
 def test_three_classes_and_sides_that_leave_a_rest() -> None:
     random = np.random.default_rng(0)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from untrained import ready_classifier
 
 from skcomic import ConvNetClassifier, ImageVectorizer, SmallNetClassifier, make_contenders
 from skcomic.exports.source import ModelSource
@@ -63,6 +64,10 @@ def net_plan(rows: np.ndarray, faces: pd.DataFrame) -> Plan:
 
 def test_a_file_gives_the_probabilities_of_the_plan(plan: Plan, rows: np.ndarray) -> None:
     check_parity(plan, rows)
+
+
+def test_each_class_against_the_others(rows: np.ndarray) -> None:
+    check_parity(make_plan(ready_classifier("pixels_sgd", rows, np.arange(len(rows)) % 3)), rows)
 
 
 def test_a_net_of_eight_bits_gives_nearly_the_same(plan: Plan, rows: np.ndarray) -> None:

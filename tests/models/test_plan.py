@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from skcomic import (
     ImageVectorizer,
     SmallNetClassifier,
     TemperatureScaledClassifier,
+    load,
     make_contenders,
+    save,
 )
 from skcomic.models.interpreter import run_plan
 from skcomic.models.plan import KINDS
@@ -46,6 +49,20 @@ def test_the_plan_of_every_contender_gives_its_probabilities(
     name: str, faces: pd.DataFrame, rows: np.ndarray
 ) -> None:
     check_parity(ready_classifier(name, rows, faces.label), rows)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_linear_models_of_chunks_have_a_plan_and_a_file(
+    n_classes: int, rows: np.ndarray, tmp_path: Path
+) -> None:
+    model = ready_classifier("hog_sgd", rows, np.arange(len(rows)) % n_classes)
+    check_parity(model, rows)
+    save(model, tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(rows), model.predict_proba(rows))
+    again[-1].partial_fit(again[:-1].transform(rows), np.arange(len(rows)) % n_classes)
+    model[-1].coef_ *= 1e4  # probabilities that are 0 in single precision
+    assert np.isfinite(run_plan(make_plan(model), rows)).all()
 
 
 def test_a_plan_has_what_makes_rows_of_images(faces: pd.DataFrame) -> None:

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 import skcomic.study.baselines
-from skcomic import StudyProgress, load_catalogue, make_contenders, run_study
-from skcomic.study.baselines import train_and_score
+from skcomic import ImageVectorizer, StudyProgress, load_catalogue, make_contenders, run_study
+from skcomic.study.baselines import make_baselines, train_baseline
+from skcomic.study.evaluation import TimedFit
 from skcomic.study.page import write_study
 
 QUICK = {"sizes": (12,), "final_epochs": 1, "validation": "holdout", "n_jobs": 1}
@@ -97,26 +98,26 @@ def test_nets_that_learned_nothing_are_called_so(faces: pd.DataFrame) -> None:
     assert "not better" not in caveats
 
 
-def test_baselines_have_an_end(stripes, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows, labels = stripes
+def test_baselines_have_an_end(faces: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = faces[["path", "label"]]
 
-    def score(fitted) -> dict:
-        return {"right": float((fitted.predict(rows) == labels).mean()), "of": fitted}
+    def make_fits(max_seconds: float | None) -> list[TimedFit]:
+        baselines = make_baselines(ImageVectorizer(16), seed=0, in_chunks=False)
+        assert [name for name, _ in baselines] == ["DummyClassifier", "LogisticRegression"]
+        return [TimedFit(baseline, max_seconds) for _, baseline in baselines]
 
-    dummy, linear = train_and_score(
-        rows, pd.Series(labels), score, seed=0, max_seconds=None
-    )  # fmt: skip
-    assert [dummy["net"], linear["net"]] == ["DummyClassifier", "LogisticRegression"]
-    assert linear["right"] == 1 > dummy["right"]
-    assert linear["cpu_seconds"] > 0
+    dummy, linear = fits = make_fits(None)
+    assert all(train_baseline(fit, images) > 0 for fit in fits)
+    right = linear.ask(linear.make_rows(images.path)).predicted == images.label
+    assert right.mean() > 0.8 > (dummy.ask(images.path).predicted == images.label).mean()
 
     monkeypatch.setattr(skcomic.study.baselines, "_ITERATIONS_AT_ONCE", 2)
-    dummy, linear = train_and_score(rows, pd.Series(labels), score, seed=0, max_seconds=1e-6)
-    assert linear == {
-        "net": "LogisticRegression",
-        "failure": "TimeoutError: training took longer than 1e-06 s",
-    }
-    assert dummy["of"].classes_.tolist() == ["across", "down"]  # has no steps to stop between
+    _, linear = make_fits(1000)
+    train_baseline(linear, images)
+    assert linear.contender[-1].n_iter_[0] == 2  # of each of five fits
+    _, linear = make_fits(1e-6)
+    with pytest.raises(TimeoutError, match=r"training took longer than 1e-06 s"):
+        train_baseline(linear, images)
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,12 @@ import pytest
 from PIL import Image
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-import skcomic.study.memory
 import skcomic.study.plan
 import skcomic.study.run
 from skcomic import (
     ImageReadError,
     Study,
     StudyProgress,
-    StudySettings,
     load_catalogue,
     make_contenders,
     run_study,
@@ -283,25 +281,6 @@ print({"tensorflow", "keras", "sklearn"} & set(sys.modules))
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout == "set()\n"
-
-
-def test_too_little_memory_is_refused_with_the_figure(
-    faces: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(skcomic.study.memory, "available_memory", lambda: 10**9)
-    with pytest.raises(
-        MemoryError, match=r"about 2\.3 GB of memory .* only 1\.0 GB are available"
-    ):
-        run_study(faces, **SMALL | {"final_epochs": 100000}, n_jobs=2)
-
-
-def test_memory_is_that_of_all_contenders_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(skcomic.study.memory, "available_memory", lambda: 10**9)
-    n_images = {"search": 100_000, "train": 0, "validation": 0, "test": 0}
-    settings = StudySettings(sizes=(64,), n_candidates=2)
-    for n_contenders, gigabytes in ((2, "16.6"), (16, "46.1")):
-        with pytest.raises(MemoryError, match=f"needs about {gigabytes} GB"):
-            skcomic.study.memory.check_memory(n_images, settings, 8, n_contenders)
 
 
 def test_bad_images_are_listed(faces: pd.DataFrame, tmp_path) -> None:
