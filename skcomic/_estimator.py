@@ -9,7 +9,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from skcomic._compat.sklearn import CallbackSupportMixin, Options
+from skcomic._compat.sklearn import CallbackSupportMixin, Options, ReferenceLinks
 
 #: Parameters that belong to one run on one machine: they decide no outcome, no fit is known by
 #: them, and they are neither saved with a model nor left in a study's pipeline.
@@ -18,8 +18,8 @@ RUN_PARAMETERS = frozenset(
 )
 
 
-class EstimatorMixin(CallbackSupportMixin):
-    """Suggests the nearest name for a misspelt parameter; supports scikit-learn's callbacks."""
+class EstimatorMixin(ReferenceLinks, CallbackSupportMixin):
+    """Suggests the nearest name for a misspelt parameter; supports callbacks and links."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

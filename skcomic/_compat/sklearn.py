@@ -1,4 +1,4 @@
-"""scikit-learn: parameter validation, callbacks of fits, hooks of searches, messages."""
+"""scikit-learn: parameter validation, callbacks of fits, hooks of searches, diagrams, messages."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -59,6 +59,7 @@ __all__ = [
     "Interval",
     "InvalidParameterError",
     "Options",
+    "ReferenceLinks",
     "SearchHooks",
     "StrOptions",
     "check_sample_weight",
@@ -241,7 +242,18 @@ def reset_subtasks(context: Any) -> None:
     getattr(context, "_children_map", {}).clear()
 
 
-class SearchHooks:
+class ReferenceLinks:
+    """Lets scikit-learn's diagrams link to this package's reference, where that is published.
+
+    It comes before scikit-learn's classes among the bases of a class.
+    """
+
+    _doc_link_module = "skcomic"
+    # Nowhere yet; docs/conf.py says where it is for the pages of the site itself.
+    _doc_link_template = ""
+
+
+class SearchHooks(ReferenceLinks):
     """The private hooks of scikit-learn's searches, by names of our own.
 
     It comes before the search among the bases of a class.

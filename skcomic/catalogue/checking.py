@@ -93,9 +93,10 @@ def check_catalogue(catalogue: pd.DataFrame, *, n_jobs: int | None = None) -> pd
         Columns `path`, `kind` and `detail`, all strings, in the order of the catalogue; no rows
         if there are no problems. A file may have several. The kinds are
 
-        ``missing``, ``empty``, ``not an image``, ``truncated``, ``too large``, ``unreadable``,
-        ``permission``, ``connection``
+        ``missing``, ``empty``, ``permission``, ``connection``
             The file cannot be read; `detail` is the reason.
+        ``not an image``, ``truncated``, ``too large``, ``unreadable``
+            The image cannot be decoded; `detail` is the reason.
         ``animated``
             The file has more than one frame; only the first is used.
         ``tiny``

@@ -40,7 +40,7 @@ class MirroredClassifier(EstimatorMixin, MetaEstimatorMixin, ClassifierMixin, Ba
         The labels, sorted.
     n_features_in_ : int
         Pixels per row.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where the rows were a DataFrame with such.
 
     See Also

@@ -62,7 +62,7 @@ class PatchVectorizer(EstimatorMixin, TransformerMixin, BaseEstimator):
         To be added to the products: the mean of the patches is subtracted before whitening.
     n_features_in_ : int
         Pixels per row.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where the rows were a DataFrame with such.
 
     See Also

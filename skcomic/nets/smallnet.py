@@ -104,7 +104,7 @@ class SmallNetClassifier(NetClassifier):
         Number of classes.
     n_features_in_ : int
         Pixels per row.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where the rows were a DataFrame with such.
 
     See Also

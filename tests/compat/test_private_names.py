@@ -20,7 +20,12 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import validate_data
 
-from skcomic import BalancedRandomizedSearchCV, ImageVectorizer
+from skcomic import (
+    ARCHITECTURES,
+    BalancedRandomizedSearchCV,
+    ImageVectorizer,
+    make_comic_pipeline,
+)
 from skcomic._compat import joblib as compat_joblib
 from skcomic._compat import keras as compat_keras
 from skcomic._compat import sklearn as compat_sklearn
@@ -113,6 +118,17 @@ def test_a_block_of_another_name_is_shown() -> None:
 
     assert "another name" in estimator_html_repr(Named())
     assert "Unnamed" in estimator_html_repr(Unnamed())
+
+
+def test_diagrams_link_to_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = BalancedRandomizedSearchCV(make_comic_pipeline(), ARCHITECTURES)
+    assert "skcomic." not in estimator_html_repr(model)  # no address is known
+    links = compat_sklearn.ReferenceLinks
+    monkeypatch.setattr(links, "_doc_link_template", "https://here/skcomic.{estimator_name}.html")
+    diagram = estimator_html_repr(model)
+    for name in ("BalancedRandomizedSearchCV", "ConvNetClassifier", "ImageVectorizer"):
+        assert f'href="https://here/skcomic.{name}.html"' in diagram
+    assert "https://here/skcomic.Pipeline" not in diagram
 
 
 def test_tasks_of_a_fit_reach_callbacks() -> None:

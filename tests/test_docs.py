@@ -1,0 +1,52 @@
+"""The pages of the site: what building it does not see."""
+
+import doctest
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import skcomic
+import skcomic.datasets
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst")]
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    public = {*skcomic.__all__, *(f"datasets.{name}" for name in skcomic.datasets.__all__)}
+    lines = (DOCS / "api.rst").read_text().splitlines()
+    listed = [line.strip() for line in lines if re.fullmatch(r"   [\w.]+", line)]
+    listed += [line.removeprefix(".. data:: ") for line in lines if line.startswith(".. data:: ")]
+    assert sorted(listed) == sorted(public - {"__version__", "datasets"})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_sessions_of_pages(page: Path) -> None:
+    results = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert results.failed == 0
+
+
+def test_the_files_that_contributors_are_sent_to_exist() -> None:
+    words = re.findall(r"``([^`]+)``", (DOCS / "development.rst").read_text())
+    is_file = re.compile(r"[\w./]+(/|\.(py|c|js|html|cfg|rst))")
+    files = {word for word in words if is_file.fullmatch(word) and not word.startswith("dist/")}
+    files -= {"benchmarks/NAME.py"}
+    assert len(files) > 40
+    below = (ROOT, ROOT / "skcomic")
+    assert [file for file in files if not any((place / file).exists() for place in below)] == []
+
+
+@pytest.mark.parametrize(
+    "inventory", [*DOCS.glob("inventories/*.txt")], ids=lambda file: file.stem
+)
+def test_names_of_other_libraries_exist(inventory: Path) -> None:
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+
+    lines = inventory.read_text().splitlines()
+    names = [line.split()[0] for line in lines if not line.startswith("#")]
+    assert names == sorted(names)
+    for name in names:
+        pkgutil.resolve_name(name)
