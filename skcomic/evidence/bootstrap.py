@@ -10,6 +10,11 @@ N_RESAMPLES = 9999
 # Weights of so many groups, in all resamples that are scored at once, take 8 MB, and what is
 # computed of them 100. With ten times as many, an interval takes half as long again, and 600 MB.
 _CHUNK = 1_000_000
+# Of all resamples together, so that the time does not grow further; the interval of so many
+# groups is narrow, and nearly a normal one.
+_MAX_WEIGHTS = 100_000_000
+_MIN_RESAMPLES = 999
+_MAX_LEFT_OUT = 1000
 
 
 def bca_limits(
@@ -35,7 +40,7 @@ def bca_limits(
     random : numpy.random.Generator
         Draws the resamples.
     n_resamples : int, default=9999
-        How many. Those without a score, NaN, do not count.
+        How many, fewer of more than 10,000 kinds. Those without a score, NaN, do not count.
 
     Returns
     -------
@@ -43,6 +48,7 @@ def bca_limits(
         Equal if the score is the same in all resamples.
     """
     n_groups = counts.sum()
+    n_resamples = min(n_resamples, max(_MIN_RESAMPLES, _MAX_WEIGHTS // len(counts)))
     size = max(1, _CHUNK // len(counts))
     resampled = np.concatenate(
         [
@@ -52,23 +58,42 @@ def bca_limits(
     )
     resampled = resampled[~np.isnan(resampled)]
     estimate = score(counts[np.newaxis])[0]
-    left_out = np.concatenate(
-        [
-            score(counts - np.eye(len(counts), dtype=int)[start : start + size])
-            for start in range(0, len(counts), size)
-        ]
-    )
-    counts, left_out = counts[~np.isnan(left_out)], left_out[~np.isnan(left_out)]
-    deviation = (left_out * counts).sum() / max(counts.sum(), 1) - left_out
-    squares = np.sum(counts * deviation**2)
-    if squares == 0 or np.ptp(resampled) == 0:
+    acceleration = _find_acceleration(score, counts, random, size)
+    if acceleration is None or np.ptp(resampled) == 0:
         return float(resampled.min()), float(resampled.max())
-    acceleration = np.sum(counts * deviation**3) / (6 * squares**1.5)
     below = np.mean(resampled < estimate) + np.mean(resampled <= estimate)
     bias = norm.ppf(np.clip(below / 2, 1 / n_resamples, 1 - 1 / n_resamples))
     z = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
     low, high = np.quantile(resampled, norm.cdf(bias + z / (1 - acceleration * z)))
     return float(low), float(high)
+
+
+def _find_acceleration(
+    score: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, random: Any, size: int
+) -> float | None:
+    """Find how the standard error changes with the score, by the jackknife.
+
+    Each group is left out by itself. Of very many kinds, random blocks of groups are, which give
+    nearly the same: the time would grow with the square of their number.
+    """
+    n_kinds, n_groups = len(counts), counts.sum()
+    n_left_out, weights = n_kinds, counts
+    block_of_kind = np.arange(n_kinds), np.arange(n_kinds)
+    if n_kinds > _MAX_LEFT_OUT:
+        n_left_out, weights = _MAX_LEFT_OUT, np.ones(_MAX_LEFT_OUT, dtype=int)
+        kind_of_group = np.repeat(np.arange(n_kinds), counts)
+        block_of_kind = random.permutation(n_groups) % n_left_out, kind_of_group
+    blocks, kinds = block_of_kind
+    left_out = np.empty(n_left_out)
+    for start in range(0, n_left_out, size):
+        remaining = np.repeat(counts[np.newaxis], min(size, n_left_out - start), axis=0)
+        here = (blocks >= start) & (blocks < start + size)
+        np.subtract.at(remaining, (blocks[here] - start, kinds[here]), 1)
+        left_out[start : start + size] = score(remaining)
+    weights, left_out = weights[~np.isnan(left_out)], left_out[~np.isnan(left_out)]
+    deviation = (left_out * weights).sum() / max(weights.sum(), 1) - left_out
+    squares = np.sum(weights * deviation**2)
+    return None if squares == 0 else np.sum(weights * deviation**3) / (6 * squares**1.5)
 
 
 def find_kinds(*tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from stores import S3
 
 from skcomic import load, load_catalogue, make_contenders, predict_files, save
 from skcomic.study.comparison import _key
+from skcomic.study.evaluation import TimedFit
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_an_evaluation_is_of_the_objects_that_it_read(s3: S3) -> None:
 
     def key(store: str) -> str | None:
         images = pd.DataFrame({"path": [f"{store}/a", f"{store}/b"], "label": ["x", "y"]})
-        return _key(make_contenders(8)["hog"], images, images)
+        return _key(TimedFit(make_contenders(8)["hog"]), images, images)
 
     before = key("s3://bucket")
     assert before is not None

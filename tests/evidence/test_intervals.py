@@ -130,6 +130,35 @@ def test_groups_that_are_alike_are_drawn_together() -> None:
     assert low == high == 4
 
 
+def test_groups_of_many_kinds_are_left_out_by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    counts = random.integers(1, 4, 600)
+    values = random.exponential(size=600)
+    scored = []
+
+    def score(weights: np.ndarray) -> np.ndarray:
+        scored.append(weights)
+        return (weights @ values / weights.sum(axis=1)) ** 2  # skewed
+
+    def limits() -> tuple[float, float]:
+        scored.clear()
+        return bca_limits(score, counts, 0.95, np.random.default_rng(1))
+
+    exact = limits()
+    assert len(scored[-1]) == 600
+    monkeypatch.setattr("skcomic.evidence.bootstrap._MAX_LEFT_OUT", 100)
+    low, high = limits()
+    left_out = counts - scored[-1]
+    assert len(left_out) == 100
+    assert left_out.sum(axis=0).tolist() == counts.tolist()  # each group, once
+    assert np.ptp(left_out.sum(axis=1)) <= 1
+    width = exact[1] - exact[0]
+    assert (low, high) == pytest.approx(exact, abs=width / 50)
+    monkeypatch.setattr("skcomic.evidence.bootstrap._MAX_WEIGHTS", 600 * 2000)
+    assert limits() == pytest.approx(exact, abs=width / 10)
+    assert sum(map(len, scored)) == 2000 + 1 + 100
+
+
 @pytest.mark.parametrize("n_pairs", [30, 300])
 @pytest.mark.parametrize("true", [0.8, 0.98])
 def test_intervals_hold_the_true_f_score(n_pairs: int, true: float) -> None:
