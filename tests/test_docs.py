@@ -53,7 +53,7 @@ def test_three_jobs_in_ten_lines_each(tmp_path: Path, monkeypatch: pytest.Monkey
         code = take_code(page, name)
         assert len(list(filter(None, code.splitlines()))) < 10
         done.append({})
-        exec(code, done[-1])  # noqa: S102
+        exec(code, done[-1])
     study, own, exported = done
     assert study["study"].test["n"] == 8
     assert load("model.skcomic", runtime="light").classes_.tolist() == ["comics", "faces"]
