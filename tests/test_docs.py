@@ -3,12 +3,17 @@
 import doctest
 import pkgutil
 import re
+from itertools import takewhile
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 import pytest
 
 import skcomic
 import skcomic.datasets
+from skcomic import load
+from skcomic.datasets import make_comic_faces
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -24,9 +29,38 @@ def test_every_public_name_is_in_the_reference() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_sessions_of_pages(page: Path) -> None:
+def test_sessions_of_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # pages draw their images into the folder that they are read in
     results = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
     assert results.failed == 0
+
+
+def take_code(page: str, name: str) -> str:
+    """Return the code of a block of a page that has a `:name:`."""
+    lines = (DOCS / page).read_text().split(f"   :name: {name}\n\n")[1].splitlines()
+    return dedent("\n".join(takewhile(lambda line: line[:3].strip() == "", lines)))
+
+
+def test_three_jobs_in_ten_lines_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_comic_faces(12, size=48, out_dir="photos", random_state=0, n_jobs=1)
+    done: list[dict[str, Any]] = []
+    for page, name in (
+        ("guide/contenders.rst", "run-a-study"),
+        ("guide/contenders.rst", "own-estimator"),
+        ("guide/export.rst", "export-the-result"),
+    ):
+        code = take_code(page, name)
+        assert len(list(filter(None, code.splitlines()))) < 10
+        done.append({})
+        exec(code, done[-1])
+    study, own, exported = done
+    assert study["study"].test["n"] == 8
+    assert load("model.skcomic", runtime="light").classes_.tolist() == ["comics", "faces"]
+    assert "forest" in own["study"].candidates.net.tolist()
+    assert own["study"].candidates.failure.isna().all()
+    assert exported["exported"].parity.n_others == 0
+    assert Path("model.onnx").stat().st_size == exported["exported"].n_bytes
 
 
 def test_the_files_that_contributors_are_sent_to_exist() -> None:
