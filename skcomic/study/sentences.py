@@ -94,7 +94,7 @@ def describe_images(study: "Study") -> list[str]:
     if study.settings.chunk_images is not None:
         sentences.append(
             f"Contenders were trained in chunks of {study.settings.chunk_images} images "
-            f"(fit_in_chunks), linear models by SGDClassifier: all rows are "
+            "(fit_in_chunks), linear models by SGDClassifier: all rows are "
             f"{study.footprint.n_bytes / 1e9:.3g} GB."
         )
     return sentences

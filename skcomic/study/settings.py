@@ -105,8 +105,8 @@ class StudySettings:
     contenders : {"all", "report"} or tuple of str, default="all"
         What is tried: "report" is the protocol of the report, some of its twelve nets; "all" are
         these and the families "small" and "classic" of `make_contenders`, in chunks "small" and
-        "sgd". Names are those of
-        the user's own estimators (`run_study` is given the estimators).
+        "sgd". Names are those of the user's own estimators (`run_study` is given the
+        estimators).
     n_candidates : int, default=6
         How many of the report's twelve nets are tried; even, for as many of each pooling.
     search_fraction : float, default=None
