@@ -25,7 +25,7 @@ from skcomic.datasets import make_comic_faces
 
 folder = Path(tempfile.mkdtemp())
 make_comic_faces(40, size=64, out_dir=folder / "pairs", random_state=0)
-make_comic_faces(300, size=64, out_dir=folder / "fresh", random_state=1)
+make_comic_faces(200, size=64, out_dir=folder / "fresh", random_state=1)
 pairs, fresh = load_catalogue(folder / "pairs"), load_catalogue(folder / "fresh")
 
 random = np.random.default_rng(0)

@@ -62,7 +62,8 @@ for score, of_classifier in scores.items():
             positive="comics",
             random_state=0,
         )
-scores["recall"]["logistic"], scores["recall"]["logistic, balanced"]
+for name, recall in scores["recall"].items():
+    print(f"{name}: recall {recall}")
 
 # %%
 # Accuracy hardly tells the three apart. Recall says how many of the comics are found, precision

@@ -84,7 +84,9 @@ from skcomic import run_study
 
 contenders = make_contenders(64, families=["classic"], random_state=0)
 contenders = {"patches": contenders["patches"]}
-study = run_study(catalogue, contenders=contenders, sizes=sizes, n_jobs=1, random_state=0)
+study = run_study(
+    catalogue, contenders=contenders, sizes=sizes, validation=3, n_jobs=1, random_state=0
+)
 study.sizes[["net", "size", "validation_f_score", "cpu_seconds", "predict_ms", "model_bytes"]]
 
 # %%
