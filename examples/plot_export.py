@@ -56,7 +56,7 @@ for title, how in formats.items():
         kilobytes[title, name] = file.stat().st_size / 1000
 
 # %%
-# C is source text, of which a device keeps a third or less. A page begins with 40 kB of its own,
+# C is source text, of which a compiled program keeps the numbers alone. A page has code of its own,
 # for the reading of images and for what one sees. With eight bits, weights are rounded.
 
 import matplotlib.pyplot as plt
@@ -83,7 +83,8 @@ legend = fig.legend(loc="outside upper center", ncols=4, frameon=False)
 
 # %%
 # Times are measured by :func:`~skcomic.profile_model`, which runs each format in processes of its
-# own, from the start to the first answer and for a hundred images, in about a minute:
+# own, from the start to the first answer and for a hundred images, which takes longer than this
+# example:
 #
 # .. code-block:: python
 #

@@ -71,7 +71,7 @@ from skcomic import ImageGridDisplay
 
 own = contenders["own network"].fit(catalogue.path, catalogue.label)
 layer = own[-1].model_.layers[1]
-filters = np.moveaxis(layer.get_weights()[0][..., 0], -1, 0)
+filters = np.moveaxis(layer.get_weights()[0][:, :, 0], -1, 0)
 pictures = list(filters / np.abs(filters).max() / 2 + 0.5)
 captions = [f"filter {number}" for number in range(1, len(filters) + 1)]
 for label in ("faces", "comics"):
@@ -79,5 +79,5 @@ for label in ("faces", "comics"):
     image = own[0].transform([path]).reshape(1, 32, 32, 1)
     responses = np.asarray(layer(image))[0]
     pictures += list(np.moveaxis(responses / responses.max(), -1, 0))
-    captions += [f"of {label}, filter {number}" for number in range(1, len(filters) + 1)]
+    captions += [f"{label}, filter {number}" for number in range(1, len(filters) + 1)]
 display = ImageGridDisplay(pictures, captions).plot()
