@@ -56,8 +56,8 @@ for title, how in formats.items():
         kilobytes[title, name] = file.stat().st_size / 1000
 
 # %%
-# C is source text, of which a compiled program keeps the numbers alone. A page has code of its own,
-# for the reading of images and for what one sees. With eight bits, weights are rounded.
+# C is source text: a compiled program is smaller. A page has code of its own, for the reading of
+# images and for what one sees. With eight bits, weights are rounded.
 
 import matplotlib.pyplot as plt
 
