@@ -73,8 +73,8 @@ for name, (colour, marker) in styles.items():
     sizes = [kilobytes[title, name] for title in formats]
     ax.plot(sizes, heights, marker, color=colour, markersize=9, alpha=0.85, label=name)
 ax.set_yticks(heights, formats)
-ax.set(xscale="log", xlabel="Size of the file (kB)")
-ax.xaxis.set_major_formatter("{x:g}")
+ax.set(xlabel="Size of the file (kB)", ylim=(-0.5, len(formats) - 0.5))
+ax.set_xlim(left=0)
 ax.grid(visible=True, color="0.92")
 ax.set_axisbelow(True)
 ax.spines[["top", "right", "left"]].set_visible(False)
