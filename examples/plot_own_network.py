@@ -81,3 +81,5 @@ for label in ("faces", "comics"):
     pictures += list(np.moveaxis(responses / responses.max(), -1, 0))
     captions += [f"{label}, filter {number}" for number in range(1, len(filters) + 1)]
 display = ImageGridDisplay(pictures, captions).plot()
+
+# sphinx_gallery_thumbnail_number = 2
