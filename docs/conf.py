@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpydoc.xref
 from sphinx.domains.python import PythonDomain, PyXRefRole
+from sphinx_gallery.sorting import ExplicitOrder
 
 # Before TensorFlow is imported by an example: nothing of what it says is for readers.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -90,6 +91,12 @@ intersphinx_mapping = {
     }.items()
 }
 
+# From what everybody needs to what few do; another example comes last.
+EXAMPLES = [
+    "first_study", "images_to_rows", "cross_validation_of_pairs", "own_contender", "sizes",
+    "digits", "imbalanced_classes", "thresholds", "mistakes", "out_of_core", "export",
+    "own_network", "*",
+]  # fmt: skip
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
@@ -100,6 +107,9 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "min_reported_time": 1,
     "show_signature": False,
+    "within_subsection_order": ExplicitOrder(
+        [name if name == "*" else f"plot_{name}.py" for name in EXAMPLES]
+    ),
     "write_computation_times": False,
 }
 # The diagrams of estimators in the gallery.
