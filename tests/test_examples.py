@@ -64,7 +64,8 @@ def test_readme_names_the_two_commands() -> None:
 def test_readme_is_well_formed() -> None:
     settings = {"report_level": 5, "halt_level": 2, "syntax_highlight": "none"}
     document = docutils.core.publish_doctree(README.read_text(), settings_overrides=settings)
-    images = [node["uri"] for node in document.findall(docutils.nodes.image)]
-    assert len(images) == 2
-    for image in images:
-        assert (README.parent / image).is_file()
+    uris = [node["uri"] for node in document.findall(docutils.nodes.image)]
+    uris += [node["refuri"] for node in document.findall(docutils.nodes.reference)]
+    assert len(uris) == 6
+    for uri in uris:
+        assert (README.parent / uri).exists()

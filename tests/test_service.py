@@ -1,10 +1,11 @@
-"""The service of the README, asked by FastAPI's own client."""
+"""The service of the user guide, asked by FastAPI's own client."""
 
 import re
 import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pandas as pd
@@ -15,13 +16,12 @@ from skcomic import make_contenders, save
 
 testclient = pytest.importorskip("fastapi.testclient", reason="FastAPI is not installed")
 
-README = Path(__file__).parent.parent / "README.rst"
+PAGE = Path(__file__).parent.parent / "docs/guide/model_file.rst"
 
 
 @pytest.fixture(scope="module")
 def client(faces: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    blocks = re.findall(r"code-block:: python\n\n((?:    .*\n|\n)+)", README.read_text())
-    (code,) = (block for block in blocks if "FastAPI()" in block)
+    code = re.search(r"   :name: a-service\n\n((?:   .*\n|\n)+)", PAGE.read_text())[1]
     folder = tmp_path_factory.mktemp("service")
     model = make_contenders(16, random_state=0)["hog"].fit(faces.path, faces.label)
     save(model, folder / "model.skcomic")
@@ -29,7 +29,7 @@ def client(faces: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Ite
     sys.modules["service"] = service  # FastAPI reads annotations of the functions' module
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        exec("\n".join(line.removeprefix("    ") for line in code.splitlines()), vars(service))
+        exec(dedent(code), vars(service))
     with testclient.TestClient(vars(service)["app"]) as client:
         yield client
     del sys.modules["service"]

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import thread_budget
+from cluster_tasks import has_folder, measure
 from dask_processes import scheduler_and_worker
 from fatal_estimator import KillWhereNumberIsTwo
 from outcomes import without_times
@@ -174,10 +175,6 @@ def test_a_candidate_of_a_search_that_kills_its_workers_fails_alone() -> None:
     assert search.best_params_ == {"classify__number": 3}
 
 
-def measure(number: int, images: pd.DataFrame, *, names: list[str]) -> tuple[int, int, int]:
-    return number, len(images), len(names)
-
-
 def count_sent(dask_scheduler) -> int:
     """Count what tasks were sent by itself, as far as the scheduler knows it."""
     return sum("_return" in str(key) for key in dask_scheduler.tasks)
@@ -315,16 +312,6 @@ def test_workers_of_another_version_are_refused(faces, monkeypatch) -> None:
     monkeypatch.setattr(skcomic.study.cluster, "__version__", "0.0")
     with pytest.raises(ImportError, match=r"must have skcomic 0\.0, as this process, but some"):
         run_study(faces, contenders={"names": NameClassifier()}, **QUICK)
-
-
-def has_folder(dask_worker) -> bool:
-    """Return whether something of a study is left in the folder for temporary files."""
-    import tempfile
-
-    from skcomic.images.cache import RasterCache
-
-    opened = [folder for _, folder in RasterCache._instances]
-    return any(folder.startswith(f"{tempfile.gettempdir()}/skcomic-") for folder in opened)
 
 
 def test_workers_keep_no_temporary_cache_open(on_cluster, faces: pd.DataFrame) -> None:
