@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from skcomic.displays._notebook import FigureReprMixin
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -13,7 +15,7 @@ _SIDE, _CAPTION = 1.6, 0.5
 _GAP = 0.06
 
 
-class TilesDisplay:
+class TilesDisplay(FigureReprMixin):
     """What the displays of images have in common.
 
     Parameters

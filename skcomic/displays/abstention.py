@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skcomic.displays._notebook import FigureReprMixin
 from skcomic.evidence.abstention import abstention_curve
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 _CURVE, _CHOSEN, _WANTED = "#0072b2", "#009e73", "0.4"
 
 
-class AbstentionDisplay:
+class AbstentionDisplay(FigureReprMixin):
     """Accuracy of the answers given, against the share of images that are answered.
 
     Create it with `from_predictions`.

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skcomic.displays._notebook import FigureReprMixin
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _UNCHANGED, _WORSE, _SAME = "0.25", "#d55e00", "#0072b2"
 
 
-class RobustnessDisplay:
+class RobustnessDisplay(FigureReprMixin):
     """F-scores on changed images with their intervals, beside that on the unchanged ones.
 
     Create it with `from_rows`.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from skcomic.displays._notebook import FigureReprMixin
 from skcomic.nets.topology import net_name
 from skcomic.selection.costs import COST_LABELS, Cost
 
@@ -29,7 +30,7 @@ _MAX_MARKS = 5  # in one row of the legend
 _MAX_LINEAR_RATIO = 20
 
 
-class TimeScoreDisplay:
+class TimeScoreDisplay(FigureReprMixin):
     """Cost against F-score: each classifier's training and validation points, joined.
 
     A broken line joins those that none of lower cost is as good as, the Pareto front; broad bars

@@ -1,5 +1,6 @@
 """A study in a notebook: a real kernel runs the cells, and what they show is looked at."""
 
+import re
 from base64 import b64decode
 from importlib.util import find_spec
 from io import BytesIO
@@ -29,6 +30,7 @@ study = run_study(images, contenders=contenders, sizes=[16], validation=2, n_job
 study
 """
 FIGURE = "display = study.display().plot()"
+DISPLAY = "study.display_robustness()"
 ESTIMATOR = "study.pipeline"
 SEARCH = """
 from sklearn.callback import ProgressBar
@@ -45,7 +47,7 @@ has_callbacks = find_spec("sklearn.callback") is not None  # scikit-learn 1.9
 @pytest.fixture(scope="module")
 def client(faces_dir: Path) -> NotebookClient:
     """What has run a notebook; a cell that fails raises an error."""
-    cells = [SETUP.format(folder=str(faces_dir)), STUDY, FIGURE, ESTIMATOR]
+    cells = [SETUP.format(folder=str(faces_dir)), STUDY, FIGURE, ESTIMATOR, DISPLAY]
     cells += [SEARCH] if has_callbacks else []
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
@@ -56,6 +58,13 @@ def client(faces_dir: Path) -> NotebookClient:
 
 def outputs(client: NotebookClient, number: int) -> list[Any]:
     return client.nb.cells[number].outputs
+
+
+def is_figure(encoded: str) -> bool:
+    """Return whether a picture is large enough, and has dark lines on a light ground."""
+    with Image.open(BytesIO(b64decode(encoded))) as image:
+        low, high = image.convert("L").getextrema()
+        return min(image.size) > 300 and low < 50 < 200 < high
 
 
 def test_nothing_is_written_to_stderr(client: NotebookClient) -> None:
@@ -80,10 +89,14 @@ def test_a_study_reports_its_stages_and_shows_its_scores(client: NotebookClient)
 
 def test_a_display_is_shown_once_as_a_figure(client: NotebookClient) -> None:
     (shown,) = outputs(client, 2)
-    with Image.open(BytesIO(b64decode(shown.data["image/png"]))) as image:
-        assert min(image.size) > 300
-        low, high = image.convert("L").getextrema()
-    assert low < 50 < 200 < high
+    assert is_figure(shown.data["image/png"])
+
+
+def test_a_display_that_was_not_drawn_is_shown_as_its_figure(client: NotebookClient) -> None:
+    (shown,) = outputs(client, 4)
+    assert "image/png" not in shown.data
+    (encoded,) = re.findall('src="data:image/png;base64,([^"]+)"', shown.data["text/html"])
+    assert is_figure(encoded)
 
 
 def test_the_pipeline_is_shown_as_a_diagram(client: NotebookClient) -> None:
@@ -94,7 +107,7 @@ def test_the_pipeline_is_shown_as_a_diagram(client: NotebookClient) -> None:
 
 @pytest.mark.skipif(not has_callbacks, reason="needs scikit-learn 1.9")
 def test_a_search_shows_a_bar_which_fills(client: NotebookClient) -> None:
-    model_id = outputs(client, 4)[0].data["application/vnd.jupyter.widget-view+json"]["model_id"]
+    model_id = outputs(client, 5)[0].data["application/vnd.jupyter.widget-view+json"]["model_id"]
     (shown,) = client.widget_state[model_id]["outputs"]
     bars = shown["data"]["text/plain"].splitlines()
     assert "GridSearchCV - fit" in bars[0]
