@@ -20,7 +20,11 @@ CHUNK_IMAGES = 4096
 
 
 def plan_memory(
-    n_images: dict[str, int], settings: StudySettings, n_workers: int, n_contenders: int
+    n_images: dict[str, int],
+    settings: StudySettings,
+    n_workers: int,
+    n_contenders: int,
+    limit: int | None = None,
 ) -> tuple[int | None, int]:
     """Choose how the fits of a study fit into memory.
 
@@ -37,6 +41,8 @@ def plan_memory(
         The most fits side by side.
     n_contenders : int
         Fits in the search.
+    limit : int, default=None
+        Bytes that a fit can have elsewhere, if that is known: the last one is made here.
 
     Returns
     -------
@@ -50,7 +56,7 @@ def plan_memory(
     MemoryError
         If one does not; the message gives the figures.
     """
-    available = available_memory()
+    available = min(filter(None, (available_memory(), limit)), default=None)
     given = settings.chunk_images
     for chunk_images in (None, CHUNK_IMAGES) if given == "auto" else (given,):
         for n_side_by_side in range(n_workers, 0, -1):

@@ -14,6 +14,7 @@ from skcomic._compat.joblib import active_dask_backend
 from skcomic.catalogue.validation import validate_catalogue
 from skcomic.evidence.evaluation import choose_positive
 from skcomic.selection.costs import HOLDOUT_TOLERANCE, ONE_SE
+from skcomic.study.cluster import memory_of_fits
 from skcomic.study.images import assign_parts
 from skcomic.study.memory import plan_memory
 from skcomic.study.settings import HOLDOUT, StudySettings, Validation, make_settings
@@ -111,7 +112,7 @@ def plan_study(catalogue: pd.DataFrame, given: dict[str, Any], n_jobs: int | Non
     n_images = {name: len(part) for name, part in parts.items()}
     is_cluster = active_dask_backend() is not None  # its workers have memory of their own
     chunk_images, n_fit = plan_memory(
-        n_images, settings, 1 if is_cluster else n_workers, n_contenders
+        n_images, settings, 1 if is_cluster else n_workers, n_contenders, memory_of_fits()
     )
     settings = dataclasses.replace(settings, chunk_images=chunk_images)
     return Plan(settings, own, n_workers if is_cluster else n_fit)

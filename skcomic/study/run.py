@@ -19,7 +19,7 @@ from skcomic.images.decoding import PathLike
 from skcomic.images.loading import temporary_cache
 from skcomic.nets.supervision import supervised_workers
 from skcomic.study.abstention import measure_abstention
-from skcomic.study.cluster import tidy_workers
+from skcomic.study.cluster import check_versions, tidy_workers
 from skcomic.study.comparison import Run
 from skcomic.study.contenders import (
     Contender,
@@ -189,6 +189,7 @@ def run_study(
     (1, 16, 6)
     """
     catalogue = validate_catalogue(catalogue)
+    check_versions()
     plan = plan_study(catalogue, {"contenders": contenders, **settings}, n_jobs)
     if outside is not None:  # before the hours that it would be known after
         classes = sorted(catalogue.label.unique())

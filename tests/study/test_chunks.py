@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import skcomic.study.memory
 from skcomic import ImageVectorizer, StudySettings, fit_in_chunks, make_contenders, run_study
 from skcomic.selection.contenders import Family
+from skcomic.study.cluster import memory_of_fits
 from skcomic.study.comparison import Run, compare
 from skcomic.study.contenders import make_study_contenders
 from skcomic.study.evaluation import TimedFit
@@ -123,6 +125,30 @@ def test_chunks_and_workers_are_chosen_by_what_fits(monkeypatch: pytest.MonkeyPa
         plan(less, chunk_images=None)
     with pytest.raises(MemoryError, match=r"take smaller sizes or fewer images$"):
         plan(1e9)
+
+
+def test_a_fit_on_a_cluster_has_the_memory_of_one_thread_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    assert memory_of_fits() is None
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, memory_limit="4GB",
+            dashboard_address=":0",
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+        joblib.parallel_config(backend="dask", client=client),
+    ):  # fmt: skip
+        limit = memory_of_fits()
+    assert limit == 2 * 10**9
+    n_images = {"search": 100_000, "train": 100_000, "validation": 0, "test": 0}
+    monkeypatch.setattr(skcomic.study.memory, "available_memory", lambda: 10**12)
+    assert plan_memory(n_images, StudySettings(), 1, 16) == (None, 1)
+    assert plan_memory(n_images, StudySettings(), 1, 16, limit) == (4096, 1)
+    monkeypatch.setattr(skcomic.study.memory, "available_memory", lambda: None)
+    assert plan_memory(n_images, StudySettings(), 1, 16, limit) == (4096, 1)
+    assert plan_memory(n_images, StudySettings(), 1, 16) == (None, 1)
 
 
 def test_a_study_that_does_not_fit_says_so_before_it_begins(
