@@ -30,6 +30,7 @@ WITHOUT_EXAMPLE = {
 PUBLIC_NAMES = [
     "ARCHITECTURES",
     "AbstentionDisplay",
+    "AbstentionDisplay.figsize",
     "AbstentionDisplay.from_predictions",
     "AbstentionDisplay.from_study",
     "AbstentionDisplay.plot",

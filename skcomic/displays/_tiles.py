@@ -1,11 +1,11 @@
 """Pictures side by side on one axes, each with a caption."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from skcomic.displays._notebook import FigureReprMixin
+from skcomic.displays._display import Display
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ _SIDE, _CAPTION = 1.6, 0.5
 _GAP = 0.06
 
 
-class TilesDisplay(FigureReprMixin):
+class TilesDisplay(Display):
     """What the displays of images have in common.
 
     Parameters
@@ -32,26 +32,8 @@ class TilesDisplay(FigureReprMixin):
         self.pictures = [np.asarray(picture) for picture in pictures]
         self.captions = list(captions)
 
-    def plot(self, ax: "Axes | None" = None) -> Self:
-        """Draw the figure.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; it is divided. None makes a new figure.
-
-        Returns
-        -------
-        display : object
-            Itself, with `ax_`, `axes_` and `figure_`.
-        """
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots(figsize=self.figsize, layout="constrained")
+    def _draw(self, ax: "Axes") -> None:
         self.axes_ = draw_tiles(ax, self.pictures, self.captions, self._columns)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
     @property
     def figsize(self) -> tuple[float, float]:

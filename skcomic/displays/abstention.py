@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skcomic.displays._notebook import FigureReprMixin
+from skcomic.displays._display import Display
 from skcomic.evidence.abstention import abstention_curve
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _CURVE, _CHOSEN, _WANTED = "#0072b2", "#009e73", "0.4"
 
 
-class AbstentionDisplay(FigureReprMixin):
+class AbstentionDisplay(Display):
     """Accuracy of the answers given, against the share of images that are answered.
 
     Create it with `from_predictions`.
@@ -47,8 +47,6 @@ class AbstentionDisplay(FigureReprMixin):
     >>> display.plot().ax_.get_xlabel()
     'Share of images that are answered'
     """
-
-    figsize = (7.0, 4.2)
 
     def __init__(
         self,
@@ -118,23 +116,12 @@ class AbstentionDisplay(FigureReprMixin):
             chosen=chosen,
         )
 
-    def plot(self, ax: "Axes | None" = None) -> "AbstentionDisplay":
-        """Draw the figure.
+    @property
+    def figsize(self) -> tuple[float, float]:
+        """Width and height of a figure in inches."""
+        return 7.0, 4.2
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        display : AbstentionDisplay
-            Itself, with `ax_` and `figure_`.
-        """
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots(figsize=self.figsize, layout="constrained")
+    def _draw(self, ax: "Axes") -> None:
         ax.step(self.answered, self.accuracies, where="pre", color=_CURVE, label="test images")
         if self.wanted is not None:
             ax.axhline(self.wanted, color=_WANTED, linestyle=":", label=f"wanted: {self.wanted:g}")
@@ -147,5 +134,3 @@ class AbstentionDisplay(FigureReprMixin):
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, loc="best", fontsize=9)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self

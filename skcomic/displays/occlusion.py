@@ -1,7 +1,7 @@
 """A figure of which part of an image decides about its class."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -107,21 +107,8 @@ class OcclusionDisplay(TilesDisplay):
         ]
         return cls(list(images), maps, list(map(str, labels)))
 
-    def plot(self, ax: "Axes | None" = None) -> Self:
-        """Draw the figure.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; it is divided. None makes a new figure.
-
-        Returns
-        -------
-        display : OcclusionDisplay
-            Itself, with `ax_`, `axes_` and `figure_`.
-        """
-        super().plot(ax)
+    def _draw(self, ax: "Axes") -> None:
+        super()._draw(ax)
         for tile, decrease in zip(self.axes_, self.maps, strict=True):
             reach = max(float(np.abs(decrease).max()), _LEAST_REACH)
             tile.imshow(decrease, cmap="RdBu_r", vmin=-reach, vmax=reach, alpha=0.45)
-        return self

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skcomic.displays._notebook import FigureReprMixin
+from skcomic.displays._display import Display
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _UNCHANGED, _WORSE, _SAME = "0.25", "#d55e00", "#0072b2"
 
 
-class RobustnessDisplay(FigureReprMixin):
+class RobustnessDisplay(Display):
     """F-scores on changed images with their intervals, beside that on the unchanged ones.
 
     Create it with `from_rows`.
@@ -75,23 +75,7 @@ class RobustnessDisplay(FigureReprMixin):
             [row["difference_interval"][1] < 0 for row in rows],
         )
 
-    def plot(self, ax: "Axes | None" = None) -> "RobustnessDisplay":
-        """Draw the figure.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        display : RobustnessDisplay
-            Itself, with `ax_` and `figure_`.
-        """
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots(figsize=self.figsize, layout="constrained")
+    def _draw(self, ax: "Axes") -> None:
         heights = np.arange(len(self.names))[::-1]
         for i, (height, score) in enumerate(zip(heights, self.f_scores, strict=True)):
             colour = _WORSE if self.is_worse[i] else _SAME if i else _UNCHANGED
@@ -109,8 +93,6 @@ class RobustnessDisplay(FigureReprMixin):
         ax.set_axisbelow(True)
         ax.spines[["top", "right", "left"]].set_visible(False)
         ax.tick_params(axis="y", length=0)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
     @property
     def figsize(self) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from skcomic.displays._notebook import FigureReprMixin
+from skcomic.displays._display import Display
 from skcomic.nets.topology import net_name
 from skcomic.selection.costs import COST_LABELS, Cost
 
@@ -30,7 +30,7 @@ _MAX_MARKS = 5  # in one row of the legend
 _MAX_LINEAR_RATIO = 20
 
 
-class TimeScoreDisplay(FigureReprMixin):
+class TimeScoreDisplay(Display):
     """Cost against F-score: each classifier's training and validation points, joined.
 
     A broken line joins those that none of lower cost is as good as, the Pareto front; broad bars
@@ -180,23 +180,7 @@ class TimeScoreDisplay(FigureReprMixin):
         name = None if chosen is None else frame.net[chosen]
         return cls.from_frame(frame, cost=cost, chosen=name)
 
-    def plot(self, ax: "Axes | None" = None) -> "TimeScoreDisplay":
-        """Draw the figure.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        display : TimeScoreDisplay
-            Itself, with `ax_` and `figure_`.
-        """
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots(figsize=self.figsize, layout="constrained")
+    def _draw(self, ax: "Axes") -> None:
         for i, net in enumerate(self.nets):
             _, colour = _KINDS.get(_kind(net), ("", "black"))
             cost, train, validation = (
@@ -226,8 +210,6 @@ class TimeScoreDisplay(FigureReprMixin):
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
         self._explain(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
     @property
     def pareto_front(self) -> np.ndarray:
