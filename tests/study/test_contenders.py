@@ -1,11 +1,9 @@
 """A study of contenders of all kinds: what is compared, measured, excluded, kept and written."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ import pytest
 from joblib import parallel_config
 from path_estimators import FailingClassifier, FatalClassifier, NameClassifier, SlowTransformer
 from PIL import Image
+from quick_study import QUICK, few_contenders
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -22,26 +21,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skcomic import ImageVectorizer, Study, load, make_contenders, run_study
 from skcomic.models.measuring import measure_predictions
-from skcomic.study.choice import (
-    choose,
-    drop_all_but_best,
-    drop_surpassed,
-    exclude_over_limit,
-    find_sufficient,
-)
-from skcomic.study.comparison import Comparison, Run, compare
+from skcomic.study.comparison import Run, compare
 from skcomic.study.evaluation import TimedFit, evaluate
 from skcomic.study.page import write_study
-from skcomic.study.settings import StudySettings
-
-QUICK = {
-    "sizes": (16, 12),
-    "n_candidates": 2,
-    "epochs": 1,
-    "final_epochs": 1,
-    "validation": "holdout",
-    "n_jobs": 1,
-}
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +33,6 @@ def study(faces: pd.DataFrame) -> Study:
 
 def own_pipeline(classifier) -> Pipeline:
     return make_pipeline(ImageVectorizer(), StandardScaler(), classifier)
-
-
-def few_contenders(*names: str) -> dict[str, Pipeline]:
-    made = make_contenders(16, families=["classic"], random_state=0)
-    return {name: made[name] for name in names}
 
 
 # All that skcomic offers
@@ -294,53 +271,6 @@ def test_a_fit_that_takes_too_long_fails(faces: pd.DataFrame) -> None:
 # Choosing
 
 
-TABLE = pd.DataFrame(
-    {
-        "net": ["best", "good", "cheap", "poor", "failed"],
-        "validation_f_score": [0.95, 0.949, 0.948, 0.7, np.nan],
-        "cpu_seconds": [9.0, 5.0, 4.0, 1.0, np.nan],
-        "predict_ms": [1.0, 3.0, 5.0, 0.5, np.nan],
-        "model_bytes": [np.nan, 2000, 90_000, 1000, np.nan],
-        "activation_bytes": [400_000, 40_000, 30_000, 4000, np.nan],
-        "multiply_adds": [8, np.nan, np.nan, np.nan, np.nan],
-        "parameters": [10, np.nan, np.nan, 3, np.nan],
-        "failure": [np.nan] * 4 + ["killed"],
-        "excluded": [np.nan] * 5,
-    }
-)
-
-
-def chosen(**settings) -> str:
-    settings = StudySettings(**{"tolerance": 0.005, **settings})
-    comparison = Comparison([], exclude_over_limit(TABLE, settings), [], pd.DataFrame())
-    return TABLE.net[choose(comparison, settings)]
-
-
-def test_the_choice_depends_on_the_cost_and_on_the_limits() -> None:
-    assert chosen() == "cheap"
-    assert chosen(cost="predict_ms") == "best"
-    assert chosen(cost="model_bytes") == "good"
-    assert chosen(cost="multiply_adds") == "best"  # what was not counted is not cheaper
-    assert chosen(max_predict_ms=4) == "good"
-    assert chosen(max_predict_ms=0.9) == "poor"
-    assert chosen(max_model_kb=50) == "good"
-    assert chosen(max_ram_kb=4) == "poor"
-    assert chosen(max_fit_seconds=3, max_predict_ms=2) == "poor"
-
-
-def test_the_reasons_of_exclusions() -> None:
-    settings = StudySettings(max_predict_ms=4, max_model_kb=50)
-    assert exclude_over_limit(TABLE, settings).excluded.fillna("").tolist() == [
-        "its model_bytes is not known, at most 50 is allowed (max_model_kb)",
-        "",
-        "a prediction takes 5 ms, at most 4 is allowed (max_predict_ms)",
-        "",
-        "",
-    ]
-    with pytest.raises(ValueError, match=r"no contender is within max_fit_seconds=0\.5: the low"):
-        exclude_over_limit(TABLE, StudySettings(max_fit_seconds=0.5))
-
-
 def test_excluded_contenders_are_not_chosen_but_reported(
     faces: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -354,136 +284,6 @@ def test_excluded_contenders_are_not_chosen_but_reported(
     (tmp_path / "figures").mkdir()
     write_study(study, tmp_path)
     assert (tmp_path / "report.html").read_text().count(reason) == 2
-
-
-# Halving over the number of images
-
-
-def test_all_but_the_best_are_dropped() -> None:
-    table = drop_all_but_best(exclude_over_limit(TABLE, StudySettings()), 2, n_rounds=1)
-    assert table.excluded.fillna("").tolist() == [
-        "", "", "dropped after round 1: rank 3 of 5", "dropped after round 1: rank 4 of 5", "",
-    ]  # fmt: skip
-    excluded = exclude_over_limit(TABLE, StudySettings(max_fit_seconds=8))
-    table = drop_all_but_best(excluded, 2, n_rounds=1)
-    assert table.net[table.excluded.isna() & table.failure.isna()].tolist() == ["good", "cheap"]
-
-
-def test_only_what_another_of_its_kind_surpasses_for_half_the_cost_is_dropped() -> None:
-    table = pd.DataFrame(
-        {
-            "net": ["costly", "better", "half", "linear", "worse", "equal"],
-            "validation_f_score": [0.6, 0.9, 0.6, 0.95, 0.5, 0.6],
-            "cpu_seconds": [9.0, 9.0, 4.5, 0.1, 4.5, 5.0],
-            "epochs": [25, 25, 12, np.nan, 12, 12],
-            "failure": [np.nan] * 6,
-            "excluded": [np.nan] * 6,
-        }
-    )
-    dropped = drop_surpassed(table, "cpu_seconds", n_rounds=1).excluded.dropna()
-    assert dropped.to_dict() == {0: "dropped after round 1: half is as good for half the cost"}
-    half = table.assign(excluded=[np.nan] * 2 + ["too large"] + [np.nan] * 3)
-    assert drop_surpassed(half, "cpu_seconds", 1).excluded.dropna().to_dict() == {2: "too large"}
-
-
-def test_a_search_by_halving_trains_the_better_ones_on_more_images(
-    faces: pd.DataFrame, tmp_path: Path, monkeypatch
-) -> None:
-    monkeypatch.setattr("skcomic.study.stages._MIN_ROUND_IMAGES", 1)
-    log = tmp_path / "log"
-    contenders = few_contenders("pixels", "pixels_mirrored", "hog", "hog_mirrored")
-    contenders |= {"names": NameClassifier(str(log))}
-    study = run_study(faces, contenders=contenders, search="halving", **QUICK)
-    frame = study.candidates
-    n_images = frame["images"].unique().tolist()
-    assert n_images == sorted(n_images)
-    assert n_images[-1] == study.split["search"]
-    assert len(n_images) == 3
-    rounds = [frame[frame["images"] == n] for n in n_images]
-    assert len(rounds[0]) == 5
-    assert len(rounds[-1]) < 5
-    for before, after in pairwise(rounds):
-        dropped = before.set_index("net").excluded.dropna()
-        assert set(after.net) == set(before.net) - set(dropped.index)
-        for reason in dropped:
-            assert re.fullmatch(
-                r"dropped after round \d: \w+ is as good for half the cost", reason
-            )
-    assert study.chosen_net in set(rounds[-1].net)
-    assert log.read_text().split()[:3] == [str(n) for n in n_images]
-    names = study.name_candidates()
-    assert names[0] == f"{frame.net[0]} ({n_images[0]} images)"
-    assert names.iloc[-1] == frame.net.iloc[-1]
-
-
-def test_few_images_are_not_divided_among_rounds(faces: pd.DataFrame) -> None:
-    contenders = few_contenders("pixels", "hog")
-    study = run_study(faces, contenders=contenders, search="halving", **QUICK)
-    assert set(study.candidates["images"]) == {study.split["search"]}
-    assert len(study.candidates) == len(contenders)
-
-
-def test_what_no_score_can_put_ahead_is_not_trained() -> None:
-    def reason(table: pd.DataFrame = TABLE, **settings) -> str | None:
-        return find_sufficient(table, StudySettings(**{"tolerance": 0.005, **settings}))
-
-    assert reason() is None
-    assert reason(tolerance=0.04) is None
-    assert reason(tolerance=0.05) == (
-        "not trained: best takes less work and has a validation F-score of 0.950, so that none "
-        "can be better by more than 0.05"
-    )
-    assert "good takes less" in reason(tolerance=0.06, max_fit_seconds=6)
-    assert reason(tolerance=0.05, max_fit_seconds=6) is None
-    assert reason(tolerance=0.05, cost="predict_ms") is None  # what trains longer may predict fast
-    assert reason(TABLE[4:], tolerance=0.5) is None  # all have failed
-    assert reason(TABLE[1:], tolerance=0.5, cost="multiply_adds") is None  # not counted
-
-
-def test_nets_are_not_trained_where_linear_models_suffice(
-    faces: pd.DataFrame, tmp_path: Path, capsys
-) -> None:
-    from rich.console import Console
-
-    from skcomic.cli.study_tables import print_result
-
-    study = run_study(faces, search="halving", tolerance=0.5, **QUICK)
-    frame = study.candidates
-    assert len(frame) == 2 + len(make_contenders(16, families=["small", "classic"]))
-    assert frame.failure.isna().all()
-    is_net = frame.epochs.notna()
-    assert is_net.tolist() == sorted(is_net)  # the least work first
-    assert frame.validation_f_score.isna().equals(is_net)
-    assert frame.excluded.notna().equals(is_net)
-    assert frame.excluded.dropna().str.startswith("not trained: ").all()
-    assert study.chosen_net in set(frame.net[~is_net])
-    assert study.compare_with_report() == (
-        f"None of the report's nets was trained: {study.chosen_net} takes less work, and is so "
-        "good that none of them could be chosen."
-    )
-    (tmp_path / "figures").mkdir()
-    assert write_study(study, tmp_path) == []
-    page = (tmp_path / "report.html").read_text()
-    assert page.count("not trained: ") == is_net.sum()
-    assert "nan" not in re.sub(r"data:[^\"]*", "", page)
-    print_result(Console(width=120), study)
-    printed = capsys.readouterr().out
-    assert printed.count("not trained: ") == 1
-    assert "nan" not in printed
-
-
-def test_halving_by_itself_begins_with_more_than_2000_images(faces: pd.DataFrame) -> None:
-    from skcomic.study.plan import plan_study
-
-    def kind(n_images: int, **settings) -> str:
-        paths = [f"{i}.png" for i in range(n_images)]
-        catalogue = pd.DataFrame({"path": paths, "label": ["a", "b"] * (n_images // 2)})
-        return plan_study(catalogue, {"sizes": (12,), **settings}, 1).settings.search
-
-    assert kind(2000) == kind(3000, contenders="report") == "random"
-    assert kind(2002) == "halving"
-    assert kind(2002, search="random") == "random"
-    assert kind(100, search="halving", contenders="report") == "halving"
 
 
 def test_the_plan_counts_the_families_as_they_are() -> None:
