@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Kinds of names, as of `net_name` and `make_contenders`, with colours that are distinguishable
-# with colour blindness; names of other forms are black.
+# with colour blindness.
 _KINDS = {
     "average pooling": (re.compile(r"\d+_average_\d+"), "#0072b2"),
     "max pooling": (re.compile(r"\d+_max_\d+"), "#d55e00"),
     "small nets": (re.compile(r"small_\d+_\d+_\d+"), "#cc79a7"),
     "linear models": (re.compile("pixels|hog|patches"), "black"),
+    "others": (re.compile(""), "#56b4e9"),
 }
 _CHOSEN = "#009e73"
 _LABEL_HEIGHT = 0.055  # as a share of the axes
@@ -197,7 +198,7 @@ class TimeScoreDisplay:
         if ax is None:
             _, ax = plt.subplots(figsize=self.figsize, layout="constrained")
         for i, net in enumerate(self.nets):
-            _, colour = _KINDS.get(_kind(net), ("", "black"))
+            _, colour = _KINDS[_kind(net)]
             cost, train, validation = (
                 self.costs[i],
                 self.train_f_scores[i],
@@ -217,7 +218,8 @@ class TimeScoreDisplay:
             self.costs[front], self.validation_f_scores[front], where="post", color="0.6",
             linewidth=0.9, linestyle="--", zorder=0,
         )  # fmt: skip
-        _leave_room(ax, self.costs, np.r_[self.train_f_scores, self.validation_f_scores])
+        scores = np.c_[self.train_f_scores, self.validation_f_scores, self.validation_limits]
+        _leave_room(ax, self.costs, scores)
         self._name_the_nets(ax)
         ax.set_xlabel(COST_LABELS[self.cost])
         ax.set_ylabel("F-score")
@@ -299,8 +301,8 @@ class TimeScoreDisplay:
 
 
 def _kind(net: str) -> str:
-    """Read the kind of a net from its name; "" from a name of another form."""
-    return next((kind for kind, (pattern, _) in _KINDS.items() if pattern.match(net)), "")
+    """Read the kind of a net from its name."""
+    return next(kind for kind, (pattern, _) in _KINDS.items() if pattern.match(net))
 
 
 def _leave_room(ax: "Axes", costs: np.ndarray, scores: np.ndarray) -> None:
