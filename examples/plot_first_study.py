@@ -23,7 +23,7 @@ catalogue[["label", "pair"]].groupby("label").describe()
 # %%
 # The contenders are pipelines from paths to classes: linear models of pixels, of histograms of
 # gradients and of whitened patches, each without and with mirror images, and a small network.
-# Without ``contenders``, a study tries more nets, and takes two minutes instead of seconds.
+# Without ``contenders``, a study tries more nets, and takes minutes instead of seconds.
 
 from skcomic import make_contenders, run_study
 
