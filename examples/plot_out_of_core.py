@@ -66,9 +66,9 @@ whole = score(model.fit(train.path, train.label))
 print(f"{whole} after {model[-1].n_iter_} passes")
 
 # %%
-# With every pass, both come nearer to that model: the broken line, with its interval of 95 %. Chunks
-# of 25 are soon as good as those of 100, in a quarter of the memory. Whatever their size, no more
-# than four chunks are in memory at once.
+# With every pass, both come nearer to that model: the broken line, with its interval of 95 %.
+# Chunks of 25 are soon as good as those of 100, in a quarter of the memory. Whatever their size,
+# no more than four chunks are in memory at once.
 
 import matplotlib.pyplot as plt
 
