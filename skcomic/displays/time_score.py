@@ -206,7 +206,7 @@ class TimeScoreDisplay:
             )
             ax.plot([cost, cost], [train, validation], color=colour, linewidth=1.2, alpha=0.6)
             if not np.isnan(limits := self.validation_limits[i]).any():
-                ax.plot([cost, cost], limits, color=colour, linewidth=5, alpha=0.15)
+                ax.plot([cost, cost], limits, color=colour, linewidth=5, alpha=0.25)
             ax.plot(cost, train, "o", color=colour, markerfacecolor="white", markersize=6)
             ax.plot(cost, validation, "o", color=colour, markersize=6)
             if net == self.chosen:
@@ -283,7 +283,7 @@ class TimeScoreDisplay:
         marks = [mark(kind, color=_KINDS[kind][1]) for kind in _KINDS if kind in kinds]
         marks.append(mark("validation", color="0.3"))
         if not np.isnan(self.validation_limits).all():
-            marks.append(Line2D([], [], color="0.3", linewidth=5, alpha=0.15, label="95 %"))
+            marks.append(Line2D([], [], color="0.3", linewidth=5, alpha=0.25, label="95 %"))
         marks.append(mark("training", color="0.3", markerfacecolor="white"))
         if self.chosen in self.nets:
             marks.append(mark("chosen", color=_CHOSEN, fillstyle="none", markersize=11, mew=2))
