@@ -62,7 +62,7 @@ for task, images in tasks.items():
 import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay
 
-fig, axes = plt.subplots(1, 2, figsize=(8, 4.6), width_ratios=(3, 7), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(7.4, 4.9), width_ratios=(4, 9), layout="constrained")
 for ax, (task, images) in zip(axes, tasks.items(), strict=True):
     matrix = ConfusionMatrixDisplay.from_predictions(
         images.label, answers[task, "patches"][0], ax=ax, cmap="Blues", colorbar=False,

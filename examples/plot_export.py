@@ -42,8 +42,8 @@ formats = {
     "skcomic": None,
     "HTML page": ("html", {}),
     "ONNX": ("onnx", {}),
-    "C": ("c", {}),
-    "C, 8 bits": ("c", {"precision": "int8"}),
+    "C source": ("c", {}),
+    "C source, 8 bits": ("c", {"precision": "int8"}),
 }
 kilobytes = {}
 for title, how in formats.items():
@@ -56,7 +56,7 @@ for title, how in formats.items():
         kilobytes[title, name] = file.stat().st_size / 1000
 
 # %%
-# C is source text: a compiled program is smaller. A page has code of its own, for the reading of
+# C source is text: a compiled program is smaller. A page has code of its own, for the reading of
 # images and for what one sees. With eight bits, weights are rounded.
 
 import matplotlib.pyplot as plt
@@ -71,7 +71,7 @@ fig, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
 heights = range(len(formats))[::-1]
 for name, (colour, marker) in styles.items():
     sizes = [kilobytes[title, name] for title in formats]
-    ax.plot(sizes, heights, marker, color=colour, markersize=9, alpha=0.85, label=name)
+    ax.plot(sizes, heights, marker, color=colour, markersize=9, alpha=0.8, label=name)
 ax.set_yticks(heights, formats)
 ax.set(xlabel="Size of the file (kB)", ylim=(-0.5, len(formats) - 0.5))
 ax.set_xlim(left=0)

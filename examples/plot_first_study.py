@@ -23,7 +23,7 @@ catalogue[["label", "pair"]].groupby("label").describe()
 # %%
 # The contenders are pipelines from paths to classes: linear models of pixels, of histograms of
 # gradients and of whitened patches, each without and with mirror images, and a small network.
-# Without ``contenders``, a study tries more nets, and takes two minutes instead of seconds.
+# Without ``contenders``, a study tries more nets, and takes minutes instead of seconds.
 
 from skcomic import make_contenders, run_study
 
@@ -33,9 +33,10 @@ contenders["small_3_4_1"] = make_contenders(32, families=["small"], random_state
 study = run_study(catalogue, contenders=contenders, sizes=[32], n_jobs=1, random_state=0)
 
 # %%
-# A third of the images was kept for the test. On the others, each contender was compared in five
-# folds that never part a pair. Filled points are its F-scores on images that it was not trained
-# on, with 95 % intervals; open points are those on its training images.
+# A third of the images was kept for the test. On the others, the contenders were compared in five
+# folds that never part a pair; one that a cheaper one clearly surpasses is not trained on those
+# that are left. Filled points are F-scores on images that the contender was not trained on, with
+# 95 % intervals; open points are those on its training images.
 #
 # The broken line joins those that none of lower cost is as good as. The choice (ringed) is the
 # cheapest that is at most one standard error worse than the best.
@@ -50,9 +51,9 @@ study
 
 # %%
 # All numbers are in tables and dicts, such as the costs of all contenders. CPU seconds depend on
-# the machine, and where two contenders are about as cheap, so does the choice.
+# the machine, and where two contenders are about as cheap, so do the folds and the choice.
 
-columns = ["net", "validation_f_score", "cpu_seconds", "predict_ms", "model_bytes"]
+columns = ["net", "folds", "validation_f_score", "cpu_seconds", "predict_ms", "model_bytes"]
 study.candidates[columns].round(3)
 
 # %%

@@ -21,7 +21,7 @@ catalogue = load_catalogue(folder)
 catalogue[["label", "pair"]].head()
 
 # %%
-# How much of a face is left at each size:
+# How much of an image is left at each size:
 
 from skcomic import RasterDisplay
 

@@ -4,7 +4,7 @@ Thresholds, calibration, and when to say nothing
 
 A classifier that is wrong now and then is of use if it knows when. Here a study corrects its
 probabilities by a temperature, and finds the threshold from which on its answers are as accurate
-as is asked for; three figures show what that is worth on the test images.
+as is asked for. The figures show what that is worth on the test images.
 """
 
 # %%
@@ -37,7 +37,9 @@ study.describe_abstention()
 
 # %%
 # Below the threshold, ``skcomic predict`` says "unsure". The curve has all thresholds: from the
-# surest answers on the left to all of them on the right.
+# surest answers on the left, which are so few that the curve jumps, to all of them on the right.
+# The threshold was found on other images, so what these give is near to what was wanted, and may
+# be below it; the interval says how near one can know it to be.
 
 display = study.display_abstention().plot()
 
@@ -74,7 +76,7 @@ for ax in (left, right):
     ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# By how much its probabilities are off on average, before and after:
+# By how much probabilities are off on average, before and after the correction:
 
 print(f"{study.calibration['uncorrected_error']:.3f}, {study.calibration['error']:.3f}")
 

@@ -10,8 +10,8 @@ from skcomic.displays._display import Display
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Inches of a tile, and of the caption below it.
-_SIDE, _CAPTION = 1.6, 0.5
+# Inches of a tile, and of a line of the caption below it.
+_SIDE, _LINE = 1.6, 0.2
 _GAP = 0.06
 
 
@@ -40,7 +40,7 @@ class TilesDisplay(Display):
         """Width and height of a figure in inches, in which there is room for all images."""
         n_tiles = max(1, len(self.pictures))
         n_rows = -(-n_tiles // self._columns)
-        return _SIDE * min(self._columns, n_tiles), (_SIDE + _CAPTION) * n_rows
+        return _SIDE * min(self._columns, n_tiles), _tile_height(self.captions) * n_rows
 
 
 def draw_tiles(
@@ -68,7 +68,7 @@ def draw_tiles(
     n_columns = min(n_columns, max(1, len(pictures)))
     n_rows = max(1, -(-len(pictures) // n_columns))
     width, height = 1 / n_columns, 1 / n_rows
-    picture_share = _SIDE / (_SIDE + _CAPTION)
+    picture_share = _SIDE / _tile_height(captions)
     axes = []
     for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         row, column = divmod(number, n_columns)
@@ -92,3 +92,9 @@ def draw_tiles(
         tile.set_xlabel(caption, fontsize=8, labelpad=3)
         axes.append(tile)
     return axes
+
+
+def _tile_height(captions: Sequence[str]) -> float:
+    """Inches of a tile with its caption, of which each has room for the longest."""
+    n_lines = max((caption.count("\n") + 1 for caption in captions), default=1)
+    return _SIDE + _LINE * (n_lines + 0.5)

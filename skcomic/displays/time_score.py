@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Kinds of names, as of `net_name` and `make_contenders`, with colours that are distinguishable
-# with colour blindness; names of other forms are black.
+# with colour blindness.
 _KINDS = {
     "average pooling": (re.compile(r"\d+_average_\d+"), "#0072b2"),
     "max pooling": (re.compile(r"\d+_max_\d+"), "#d55e00"),
     "small nets": (re.compile(r"small_\d+_\d+_\d+"), "#cc79a7"),
     "linear models": (re.compile("pixels|hog|patches"), "black"),
+    "others": (re.compile(""), "#56b4e9"),
 }
 _CHOSEN = "#009e73"
 _LABEL_HEIGHT = 0.055  # as a share of the axes
@@ -182,7 +183,7 @@ class TimeScoreDisplay(Display):
 
     def _draw(self, ax: "Axes") -> None:
         for i, net in enumerate(self.nets):
-            _, colour = _KINDS.get(_kind(net), ("", "black"))
+            _, colour = _KINDS[_kind(net)]
             cost, train, validation = (
                 self.costs[i],
                 self.train_f_scores[i],
@@ -190,7 +191,7 @@ class TimeScoreDisplay(Display):
             )
             ax.plot([cost, cost], [train, validation], color=colour, linewidth=1.2, alpha=0.6)
             if not np.isnan(limits := self.validation_limits[i]).any():
-                ax.plot([cost, cost], limits, color=colour, linewidth=5, alpha=0.15)
+                ax.plot([cost, cost], limits, color=colour, linewidth=5, alpha=0.25)
             ax.plot(cost, train, "o", color=colour, markerfacecolor="white", markersize=6)
             ax.plot(cost, validation, "o", color=colour, markersize=6)
             if net == self.chosen:
@@ -202,7 +203,8 @@ class TimeScoreDisplay(Display):
             self.costs[front], self.validation_f_scores[front], where="post", color="0.6",
             linewidth=0.9, linestyle="--", zorder=0,
         )  # fmt: skip
-        _leave_room(ax, self.costs, np.r_[self.train_f_scores, self.validation_f_scores])
+        scores = np.c_[self.train_f_scores, self.validation_f_scores, self.validation_limits]
+        _leave_room(ax, self.costs, scores)
         self._name_the_nets(ax)
         ax.set_xlabel(COST_LABELS[self.cost])
         ax.set_ylabel("F-score")
@@ -264,7 +266,7 @@ class TimeScoreDisplay(Display):
         marks = [mark(kind, color=_KINDS[kind][1]) for kind in _KINDS if kind in kinds]
         marks.append(mark("validation", color="0.3"))
         if not np.isnan(self.validation_limits).all():
-            marks.append(Line2D([], [], color="0.3", linewidth=5, alpha=0.15, label="95 %"))
+            marks.append(Line2D([], [], color="0.3", linewidth=5, alpha=0.25, label="95 %"))
         marks.append(mark("training", color="0.3", markerfacecolor="white"))
         if self.chosen in self.nets:
             marks.append(mark("chosen", color=_CHOSEN, fillstyle="none", markersize=11, mew=2))
@@ -282,8 +284,8 @@ class TimeScoreDisplay(Display):
 
 
 def _kind(net: str) -> str:
-    """Read the kind of a net from its name; "" from a name of another form."""
-    return next((kind for kind, (pattern, _) in _KINDS.items() if pattern.match(net)), "")
+    """Read the kind of a net from its name."""
+    return next(kind for kind, (pattern, _) in _KINDS.items() if pattern.match(net))
 
 
 def _leave_room(ax: "Axes", costs: np.ndarray, scores: np.ndarray) -> None:

@@ -61,6 +61,18 @@ def test_an_image_is_shown_as_it_is_and_as_its_pixels(tmp_path: Path) -> None:
     assert display.axes_[1].images[0].get_clim() == (0, 255)
 
 
+def test_there_is_room_for_the_longest_caption() -> None:
+    pictures = np.zeros((3, 8, 8))
+    one_line = ImageGridDisplay(pictures, ["a", "b", "c"]).figsize
+    two_lines = ImageGridDisplay(pictures, ["a", "b\nb", "c"]).figsize
+    assert one_line[0] == two_lines[0]
+    assert one_line[1] + 0.2 == pytest.approx(two_lines[1])
+    display = ImageGridDisplay(pictures, ["a", "b\nb", "c"]).plot()
+    display.figure_.canvas.draw()
+    lowest = min(ax.xaxis.label.get_window_extent().y0 for ax in display.axes_)
+    assert 0 <= lowest < 0.3 * display.figure_.dpi
+
+
 def test_axes_that_are_given_are_divided(colours: pd.DataFrame) -> None:
     figure = Figure()
     left, right = figure.subplots(1, 2)

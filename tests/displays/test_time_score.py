@@ -54,6 +54,7 @@ def test_the_pareto_front_and_the_intervals_are_drawn() -> None:
     assert front.get_ydata().tolist() == [0.8, 0.9, 0.95]
     bars = [list(line.get_ydata()) for line in display.ax_.lines if line.get_linewidth() == 5]
     assert bars == [[0.9, 0.97], [0.6, 0.8], [0.8, 0.94], [0.85, 0.93]]
+    assert display.ax_.get_ylim()[0] < 0.6  # no bar is cut off
     assert "95 %" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert "95 %" not in [
         text.get_text() for text in twelve_close_nets().plot().ax_.get_legend().get_texts()
@@ -144,9 +145,9 @@ def test_nets_of_any_name_are_drawn_those_named_by_pooling_in_colour() -> None:
     ).plot()
     points = [line for line in display.ax_.lines if len(line.get_xdata()) == 1][1::2]
     colours = [to_hex(line.get_color()) for line in points]
-    orange, blue, black = "#d55e00", "#0072b2", "#000000"
-    assert colours == [orange, blue, orange, black, black, black, black]
+    orange, blue, black, light_blue = "#d55e00", "#0072b2", "#000000", "#56b4e9"
+    assert colours == [orange, blue, orange, black, light_blue, light_blue, light_blue]
     legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert legend == [
-        "average pooling", "max pooling", "linear models", "validation", "training",
+        "average pooling", "max pooling", "linear models", "others", "validation", "training",
     ]  # fmt: skip
