@@ -171,22 +171,23 @@ def run_study(
     Examples
     --------
     >>> import tempfile
-    >>> from skcomic import load_catalogue, run_study
+    >>> from skcomic import load_catalogue, make_contenders, run_study
     >>> from skcomic.datasets import make_comic_faces
     >>> def report(progress):
     ...     if progress.finished:
     ...         print(progress.stage, "done")
+    >>> quick = make_contenders(families=["classic"])  # no nets: seconds
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = make_comic_faces(8, size=32, out_dir=folder, random_state=0)
-    ...     study = run_study(load_catalogue(folder), sizes=[16], n_candidates=2, epochs=1,
-    ...                       final_epochs=1, n_jobs=1, on_progress=report)
+    ...     study = run_study(load_catalogue(folder), contenders=quick, sizes=[16], n_jobs=1,
+    ...                       on_progress=report)
     split done
     search done
     sizes done
     test done
     baselines done
-    >>> study.settings.epochs, study.chosen_size, study.test["n"]
-    (1, 16, 6)
+    >>> study.chosen_size, study.test["n"]
+    (16, 6)
     """
     catalogue = validate_catalogue(catalogue)
     check_versions()

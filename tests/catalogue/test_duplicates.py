@@ -41,6 +41,7 @@ def connected_rows(n_rows: int, links: set[tuple[int, int]]) -> list[set[int]]:
     return groups
 
 
+@pytest.mark.slow
 @given(
     links=st.sets(st.tuples(st.integers(0, 59), st.integers(0, 59)), max_size=30),
     n_blocks=st.integers(1, 4),

@@ -84,6 +84,7 @@ def test_check_of_many_problems_prints_a_summary(
     assert out.read_text().count(",empty,") == 30
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_figures")
 def test_a_study_of_a_table(faces_dir: Path, tmp_path: Path, capfd) -> None:
     """Its pairs and its split are in columns; a copy of a training image is in the test."""

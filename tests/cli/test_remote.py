@@ -63,6 +63,7 @@ def test_what_is_not_in_a_store_is_said_in_a_sentence(
         assert "skcomic: there is no 's3://nowhere/faces' (" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_study_of_images_in_a_store(
     stored: str, tmp_path: Path, without_figures: None, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,6 +113,7 @@ def test_cache_of_a_study(drawn_study: tuple[Path, str], tmp_path: Path) -> None
         )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_figures")
 def test_a_former_study_is_replaced_only_by_a_finished_one(
     drawn_study: tuple[Path, str], faces_dir: Path, tmp_path: Path, monkeypatch, capfd
@@ -153,6 +154,7 @@ def study_files(out: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_names_are_never_markup(faces_dir: Path, tmp_path: Path, capfd) -> None:
     """Nor emoji, nor mathematics, nor UTF-8 by necessity."""
     root = tmp_path / "[red]images[v2] :cat: $x^2$"
@@ -296,6 +298,7 @@ def test_help_needs_no_tensorflow() -> None:
         assert command in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_figures")
 def test_study_with_quarantine(
     faces_dir: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -325,6 +328,7 @@ def test_fetch_says_where_and_what_next(tmp_path: Path) -> None:
     assert "2.0.0" in result.stderr  # the versions that there are
 
 
+@pytest.mark.slow
 def test_real_pairs(real_dir: Path, tmp_path: Path) -> None:
     assert ended_with("study", real_dir, "--out", tmp_path / "out", *QUICK, "--jobs", "1") == 0
     numbers = json.loads((tmp_path / "out" / "study.json").read_text())

@@ -44,6 +44,7 @@ def test_parameters_are_validated_by_scikit_learn() -> None:
         compat_sklearn.validate_parameters(ImageVectorizer(size=-1))
 
 
+@pytest.mark.slow
 def test_skcomic_works_without_the_private_names_of_scikit_learn() -> None:
     """As it would after a rename upstream: only parameters are no longer validated."""
     program = """
@@ -314,6 +315,7 @@ def test_early_stopping_and_models_have_the_attributes_that_are_used(stripes, sm
     assert callback.model is None
 
 
+@pytest.mark.slow
 def test_threads_that_the_user_has_set_are_recognized() -> None:
     program = """
 import tensorflow

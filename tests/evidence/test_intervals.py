@@ -228,6 +228,7 @@ def test_scores_of_probabilities_are_those_of_scikit_learn(n_classes: int) -> No
         assert one_column == score_interval(y_true, proba, groups, score="roc_auc", random_state=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", PROBABILITY_SCORES)
 def test_probabilities_have_the_interval_of_scipys_bootstrap(score: str) -> None:
     y_true, proba = draw_probabilities(80, 2)

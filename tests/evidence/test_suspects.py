@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from skcomic import load_catalogue, make_contenders
@@ -27,6 +28,7 @@ def test_the_least_probable_label_is_first() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_flipped_labels_come_first(tmp_path: Path) -> None:
     make_comic_faces(200, size=32, out_dir=tmp_path, random_state=0)
     images = load_catalogue(tmp_path)

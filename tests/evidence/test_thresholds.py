@@ -7,6 +7,7 @@ from sklearn.metrics import f1_score
 from skcomic.evidence.thresholds import tune_threshold
 
 
+@pytest.mark.slow
 def test_no_other_threshold_has_a_higher_f_score() -> None:
     random = np.random.default_rng(0)
     y_true = random.choice(["a", "b"], 200, p=[0.8, 0.2])

@@ -182,6 +182,7 @@ def test_what_cannot_be_computed_is_refused(net_plan: Plan, rows: np.ndarray) ->
     assert open_tflite(content)(rows[:0]).shape == (0, 2)
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_and_tensorflow_waits_for_a_plan() -> None:
     program = """
 import sys

@@ -131,6 +131,7 @@ def start_worker(folder: Path, n_rounds: int, paths: list[str]) -> subprocess.Po
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_processes_write_and_read_at_the_same_time(settled: list[str], folder: Path) -> None:
     workers = [start_worker(folder, 20, settled) for _ in range(4)]
     for worker in workers:
@@ -139,6 +140,7 @@ def test_processes_write_and_read_at_the_same_time(settled: list[str], folder: P
     assert cache_info(folder)["rasters"] == 6 * 8
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_leaves_an_undamaged_cache(
     settled: list[str], folder: Path
 ) -> None:

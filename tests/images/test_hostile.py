@@ -182,6 +182,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hang(
     assert [failure.kind for failure in failed] == ["not an image"]
 
 
+@pytest.mark.slow
 def test_mutated_images(tmp_path: Path) -> None:
     found = fuzz_images.try_mutations(range(400))
     assert found.faults == []

@@ -76,6 +76,7 @@ def make_decode_counter() -> Callable[[str], None]:
     return count_decodes_in
 
 
+@pytest.mark.slow
 def test_a_study_decodes_each_image_once_per_size(
     faces: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_study_decodes_each_image_once_per_size(
     assert decodes(tmp_path / "cache") == 48 * 2 + 32
 
 
+@pytest.mark.slow
 def test_a_search_in_workers_decodes_nothing_that_is_cached(
     faces: pd.DataFrame, tmp_path: Path
 ) -> None:

@@ -134,6 +134,7 @@ def test_what_has_no_plan_says_so(faces: pd.DataFrame, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_an_evaluation_imports_no_tensorflow(file: Path, faces_dir: Path) -> None:
     program = """
 import sys

@@ -241,6 +241,7 @@ def test_image_too_small_is_said_before_training(stripes, small_net) -> None:
         small_net(n_conv=2).fit(rows, labels)
 
 
+@pytest.mark.slow
 def test_tensorflow_is_imported_quietly_but_not_deaf() -> None:
     program = """
 import os, sys
@@ -264,6 +265,7 @@ for precision in ("auto", "float32"):
     assert set(result.stderr.splitlines()) == {b"something that matters"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "environment"),
     [

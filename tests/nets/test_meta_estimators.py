@@ -114,6 +114,7 @@ def test_one_vs_rest_classifier(net, sorted_stripes) -> None:
     assert one_vs_rest.score(rows, three) > 0.9
 
 
+@pytest.mark.slow
 def test_halving_random_search_cv_over_epochs(faces: pd.DataFrame) -> None:
     pipeline = make_comic_pipeline(
         vectorize__size=16, classify__filters=2, classify__batch_size=12, classify__random_state=0
@@ -205,6 +206,7 @@ def test_frozen_estimator(fitted, sorted_stripes, fingerprint) -> None:
     assert all(c.estimator.estimator is fitted for c in calibrated.calibrated_classifiers_)
 
 
+@pytest.mark.slow
 def test_metadata_routing_of_sample_weight_and_groups(faces: pd.DataFrame) -> None:
     with sklearn.config_context(enable_metadata_routing=True):
         pipeline = make_comic_pipeline(

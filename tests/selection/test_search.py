@@ -121,6 +121,7 @@ def test_candidates_may_hold_a_step_and_its_parameters(faces: pd.DataFrame) -> N
     assert line.C == 1.0  # the candidate itself is left as it was
 
 
+@pytest.mark.slow
 def test_a_classifier_among_the_candidates_keeps_its_own_parameters(
     faces: pd.DataFrame, fingerprint
 ) -> None:
@@ -324,6 +325,7 @@ def test_pipeline_takes_the_parameters_of_its_steps() -> None:
         make_comic_pipeline(vectorize__sise=16)
 
 
+@pytest.mark.slow
 def test_the_longest_fits_start_first(faces: pd.DataFrame) -> None:
     search = BalancedRandomizedSearchCV(
         small_pipeline(vectorize__size=14, classify__epochs=1), ARCHITECTURES, n_iter=4,

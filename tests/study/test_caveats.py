@@ -23,6 +23,7 @@ def few_contenders(*names: str) -> dict:
     return {name: made[name] for name in names}
 
 
+@pytest.mark.slow
 def test_a_study_of_blank_images_says_that_it_means_nothing(tmp_path: Path) -> None:
     """White icons on a clear ground are white sheets."""
     for label in ("cats", "dogs"):
@@ -54,6 +55,7 @@ def test_a_study_of_blank_images_says_that_it_means_nothing(tmp_path: Path) -> N
         assert "images have no contrast" in (tmp_path / file).read_text()
 
 
+@pytest.mark.slow
 def test_white_drawings_on_a_clear_ground_need_another_background(tmp_path: Path) -> None:
     for label, side in (("left", slice(0, 20)), ("right", slice(20, 40))):
         (tmp_path / label).mkdir()

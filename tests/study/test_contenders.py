@@ -181,6 +181,7 @@ def test_what_is_no_contender_is_refused(faces: pd.DataFrame, contenders, error,
         run_study(faces, contenders=contenders, **QUICK)
 
 
+@pytest.mark.slow
 def test_a_contender_that_kills_its_worker_is_reported(faces: pd.DataFrame) -> None:
     contenders = {"fatal": FatalClassifier(), "names": NameClassifier()}
     study = run_study(faces, contenders=contenders, **QUICK | {"n_jobs": 2})

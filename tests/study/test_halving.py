@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from path_estimators import NameClassifier
 from quick_study import QUICK, few_contenders
 
@@ -49,6 +50,7 @@ def test_few_images_are_not_divided_among_rounds(faces: pd.DataFrame) -> None:
     assert len(study.candidates) == len(contenders)
 
 
+@pytest.mark.slow
 def test_nets_are_not_trained_where_linear_models_suffice(
     faces: pd.DataFrame, tmp_path: Path, capsys
 ) -> None:

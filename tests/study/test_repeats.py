@@ -11,6 +11,7 @@ from skcomic import make_contenders, run_study
 from skcomic.study.images import assign_parts, read_images
 
 
+@pytest.mark.slow
 def test_every_repeat_has_a_split_and_a_seed_of_its_own(faces: pd.DataFrame) -> None:
     contenders = {"patches": make_contenders(12, random_state=5)["patches"]}
     study = run_study(

@@ -116,6 +116,7 @@ def survives(n_kills: int, faces_dir: Path, folder: Path, seed: int, jobs: int) 
     raise AssertionError(f"only {n_killed} of {n_kills} kills in {MOST_STARTS} starts")
 
 
+@pytest.mark.slow
 def test_a_study_that_is_killed(faces_dir: Path, tmp_path: Path) -> None:
     survives(1, faces_dir, tmp_path, seed=0, jobs=1)
 
@@ -221,6 +222,7 @@ def test_workers_do_not_hold_the_lock(tmp_path: Path) -> None:
 # Nets that fail
 
 
+@pytest.mark.slow
 def test_a_net_that_fails_is_left_out_and_told_of(
     faces: pd.DataFrame, tmp_path: Path, monkeypatch, capsys
 ) -> None:

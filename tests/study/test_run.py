@@ -135,6 +135,7 @@ def test_savings_are_of_cost_and_f_score(chosen, to_size, cost_share, f_score_sh
     assert compute_saving(nothing, chosen, "cpu_seconds")["f_score_share"] is None
 
 
+@pytest.mark.slow
 def test_a_study_by_halving(faces: pd.DataFrame) -> None:
     settings = SMALL | {"n_candidates": 4, "epochs": 3, "search": "halving"}
     settings |= {"sizes": (12,), "final_epochs": 1}
@@ -326,6 +327,7 @@ def test_quarantine_leaves_bad_images_out_and_keeps_labels_and_pairs(
     assert reported.endswith("which stay: 2.")
 
 
+@pytest.mark.slow
 def test_a_study_without_its_bad_images_is_the_one_of_the_others(
     faces_dir: Path, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def few_contenders(*names: str) -> dict:
     return {name: made[name] for name in names}
 
 
+@pytest.mark.slow
 def test_the_reports_own_choice_is_tested_beside_another(faces: pd.DataFrame) -> None:
     contenders = few_contenders("hog", "8_max_1", "16_average_1")
     for name in ("8_max_1", "16_average_1"):
@@ -120,6 +121,7 @@ def test_the_reports_rule_is_of_the_nets_that_were_trained_most() -> None:
     assert choose_report_net(table, StudySettings()) is None
 
 
+@pytest.mark.slow
 def test_calibrating_changes_probabilities_and_no_answer(
     faces: pd.DataFrame, tmp_path: Path
 ) -> None:
