@@ -17,6 +17,8 @@ from joblib import Parallel, delayed
 
 from skcomic import load_catalogue, run_study
 from skcomic.datasets._portrait import SUFFIX, write_pair
+from skcomic.study.folder import prepare_folder
+from skcomic.study.page import write_study
 
 ROOT_SEED = 0
 POLL_SECONDS = 0.5
@@ -112,7 +114,7 @@ def main() -> None:
             catalogue, n_jobs=args.jobs, cache=args.folder / "cache",
             checkpoint_dir=args.folder / "fits", random_state=0, on_progress=usage.end_stage,
         )  # fmt: skip
-    study.save(args.out)
+    write_study(study, prepare_folder(args.out, {}, force=True))
     stages = pd.DataFrame(usage.rows).set_index("stage").round(1)
     stages.to_csv(args.out / "stages.csv")
     print(stages.to_string(), f"{os.cpu_count()} cores", sep="\n")

@@ -50,6 +50,11 @@ class Model:
         counts = [n for n in FITTED if self.has(stage, side, n)]
         return fit_powers(counts, [self.measured(stage, side, n, what) for n in counts], 1)
 
+    def fit_duplicates(self) -> np.ndarray:
+        """Return a, b and c of the parabola of the comparison of hashes."""
+        seconds = [self.measured("duplicates", 32, n) for n in OF_DUPLICATES]
+        return fit_powers(OF_DUPLICATES, seconds, 2)
+
     def per_image(self, stage: str, side: int) -> float:
         """Return CPU seconds of each further image."""
         if stage == "decode":
@@ -118,7 +123,10 @@ def print_check(model: Model) -> None:
     for stage, side, n_images in model._points:
         if n_images != HELD_OUT:
             continue
-        predicted = model.fit(stage, side) @ [1, HELD_OUT]
+        if stage == "duplicates":
+            predicted = model.fit_duplicates() @ [1, HELD_OUT, HELD_OUT**2]
+        else:
+            predicted = model.fit(stage, side) @ [1, HELD_OUT]
         found = model.measured(stage, side, HELD_OUT)
         wall = model.measured(stage, side, HELD_OUT, "wall")
         peaks = (model.measured(stage, side, n, "peak_mb") for n in (FITTED[-1], HELD_OUT))
@@ -138,7 +146,7 @@ def print_check(model: Model) -> None:
 
 def print_duplicates(model: Model) -> None:
     """Print the same for the comparison of hashes, of which the number of pairs grows by n**2."""
-    coefficients = fit_duplicates(model)
+    coefficients = model.fit_duplicates()
     rows = []
     for n_images in (*OF_DUPLICATES, HELD_OUT, *N_IMAGES):
         predicted = coefficients @ [1, n_images, float(n_images) ** 2]
@@ -147,12 +155,6 @@ def print_duplicates(model: Model) -> None:
     a, b, c = coefficients
     print(f"duplicates: {a:.2g} s + {b * 1e6:.3g} us n + {c * 1e12:.3g} ps n**2, CPU seconds")
     print_table(["hashes", "model", "measured"], rows)
-
-
-def fit_duplicates(model: Model) -> np.ndarray:
-    """Fit the parabola of the comparison of hashes."""
-    seconds = [model.measured("duplicates", 32, n) for n in OF_DUPLICATES]
-    return fit_powers(OF_DUPLICATES, seconds, 2)
 
 
 def print_decoding(model: Model) -> None:
@@ -214,7 +216,7 @@ def print_plan(model: Model, n_images: int, bandwidth: float) -> None:
             hours = max(of_storage, seconds / n_cores) / HOUR
             rows[-1].append(f"{hours:.3g}{' (storage)' * is_bound}")
     one = "one core"
-    duplicates = fit_duplicates(model) @ [1, n_images, float(n_images) ** 2]
+    duplicates = model.fit_duplicates() @ [1, n_images, float(n_images) ** 2]
     rows.append(["duplicates", f"{duplicates / HOUR:.3g}", "", *[one] * len(N_CORES)])
     for stage in NETS:
         for side in (32, 64):
