@@ -144,6 +144,12 @@ def test_a_figure_is_drawn_again_only_if_its_numbers_are_others(
     assert set(drawn) == {name for name in finished_parts(tmp_path) if name.startswith("figures")}
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/svg+xml") == len(drawn)
+    # Of thousands of images, a p-value is less than the least number there is.
+    tested = stages["baselines"].test
+    comparison = tested["comparisons"][0] | {"p_value": 0.0}
+    certain = dataclasses.replace(stages["baselines"], test=tested | {"comparisons": [comparison]})
+    write_study(certain, tmp_path, drawn=drawn)
+    assert "test:\np &lt; 1e-16.</li>" in (tmp_path / "report.html").read_text()
     changed = dataclasses.replace(stages["search"], candidates=stages["search"].candidates.copy())
     write_study(changed, tmp_path, drawn=drawn)
     assert (tmp_path / "figures" / "search.png").stat().st_ino != files["search"]
