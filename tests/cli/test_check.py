@@ -113,6 +113,7 @@ def test_a_study_of_a_table(faces_dir: Path, tmp_path: Path, capfd) -> None:
     assert "duplicate: 1" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_figures")
 def test_what_is_skipped_is_reported(faces_dir: Path, tmp_path: Path, capfd) -> None:
     root = Path(shutil.copytree(faces_dir, tmp_path / "images"))

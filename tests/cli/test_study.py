@@ -383,6 +383,7 @@ def test_limits_that_none_keeps_are_reported_as_they_are_typed(
     assert re.search(message, capfd.readouterr().err)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_figures")
 def test_the_bar_shows_the_time_left(tmp_path: Path, faces: pd.DataFrame) -> None:
     from rich.console import Console

@@ -25,6 +25,7 @@ def file(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_each_way_is_measured_or_says_why_not(
     model: Any, file: Path, faces: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

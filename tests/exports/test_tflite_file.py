@@ -78,6 +78,7 @@ def test_a_net_of_eight_bits_gives_nearly_the_same(plan: Plan, rows: np.ndarray)
         plan_to_tflite(plan, SOURCE, precision="int8", calibration_rows=rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "net",
     [

@@ -178,6 +178,7 @@ def test_what_cannot_be_reached_is_named(s3: S3, tmp_path: Path) -> None:
         load_catalogue("nowhere://a")
 
 
+@pytest.mark.slow
 def test_a_host_that_is_not_there_is_not_asked_for_every_image() -> None:
     urls = [f"http://127.0.0.1:9/{number}.png" for number in range(400)]
     with pytest.raises(ImageReadError, match="400 of 400 images") as caught:

@@ -74,6 +74,7 @@ def test_card_of_a_small_net(stripes, tmp_path: Path) -> None:
     assert "* 1 epochs, " in card
 
 
+@pytest.mark.slow
 def test_no_tensorflow_is_needed(saved: dict[str, Path], faces: pd.DataFrame, tmp_path) -> None:
     code = f"""if True:
         import sys

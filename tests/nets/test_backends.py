@@ -138,6 +138,7 @@ def assert_cores_are_shared(result: subprocess.CompletedProcess, n_jobs: int) ->
     assert sum(counts) <= joblib.cpu_count()
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_cores(two_workers: subprocess.CompletedProcess) -> None:
     assert_cores_are_shared(two_workers, 2)
 
@@ -194,6 +195,7 @@ def one_thread() -> list[str]:
     return result.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_tensorflow_keeps_to_the_thread_budget_of_a_worker(one_thread: list[str]) -> None:
     left_behind, n_threads, _ = one_thread
     assert left_behind == ""

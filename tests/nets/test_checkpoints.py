@@ -197,6 +197,7 @@ def test_store_gives_back_what_it_was_given(tmp_path: Path) -> None:
 # Long fits
 
 
+@pytest.mark.slow
 def test_a_killed_fit_goes_on_from_the_last_epoch(
     stripes, small_net, fingerprint, tmp_path: Path, monkeypatch
 ) -> None:

@@ -129,6 +129,7 @@ def test_halving_random_search_cv_over_epochs(faces: pd.DataFrame) -> None:
     assert search.best_estimator_["classify"].n_iter_ == search.best_params_["classify__epochs"]
 
 
+@pytest.mark.slow
 def test_grid_search_cv(net, sorted_stripes) -> None:
     # With a step of nothing no net learns: the search has to find the other.
     search = GridSearchCV(net, {"learning_rate": [1e-9, 0.03]}, cv=2, error_score="raise")

@@ -92,6 +92,7 @@ def number_search(numbers: list[int], n_jobs: int) -> BalancedRandomizedSearchCV
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_workers")
 def test_a_candidate_that_kills_its_workers_fails_alone() -> None:
     """Of any estimator; the next test is of nets, whose workers take long to start."""
@@ -294,6 +295,7 @@ def test_only_workers_of_joblib_are_supervised() -> None:
     assert not isinstance(get_active_backend()[0], SupervisedBackend)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal", ["SIGKILL", "SIGTERM", "SIGHUP"])
 def test_workers_end_with_their_parent(signal: str) -> None:
     program = """
@@ -341,6 +343,7 @@ def test_fits_that_take_too_long_fail(faces: pd.DataFrame) -> None:
     assert search.estimator["classify"].max_seconds is None
 
 
+@pytest.mark.slow
 def test_a_search_takes_up_what_is_there(faces: pd.DataFrame, tmp_path: Path) -> None:
     settings = {"kind": BalancedHalvingSearchCV, "classify__epochs": 3}
     settings |= {"checkpoint_dir": tmp_path, "return_train_score": True}

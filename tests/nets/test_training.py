@@ -197,6 +197,7 @@ def test_hold_out_changes_with_the_seed_alone(stripes) -> None:
 # Speed
 
 
+@pytest.mark.slow
 def test_several_batches_at_once_give_the_same_weights(
     stripes, monkeypatch: pytest.MonkeyPatch, small_net, fingerprint
 ) -> None:

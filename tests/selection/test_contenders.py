@@ -52,6 +52,7 @@ def test_learns_and_repeats(name: str, faces: pd.DataFrame, tmp_path) -> None:
     assert probabilities[0].shape == (48, 2)
 
 
+@pytest.mark.slow
 def test_classic_contenders_need_no_tensorflow(faces: pd.DataFrame) -> None:
     code = f"""if True:
         import sys

@@ -218,6 +218,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return load_catalogue(folder)
 
 
+@pytest.mark.slow
 def test_several_chunks_learn_as_much_as_fit(drawn: pd.DataFrame, tmp_path: Path) -> None:
     train, test = drawn[drawn.index % 3 > 0], drawn[drawn.index % 3 == 0]
     time.sleep(0.2)  # rasters of files that were just written are not stored

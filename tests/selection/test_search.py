@@ -360,6 +360,7 @@ def test_no_round_trains_what_was_trained(n_candidates: int, resource: int, fact
     assert all(one > other >= 2 for one, other in pairwise(counts))
 
 
+@pytest.mark.slow
 def test_halving_trains_the_better_half_in_full(faces: pd.DataFrame) -> None:
     # With a step of nothing no net learns: these two must not go on.
     pipeline = small_pipeline(

@@ -122,6 +122,7 @@ def test_baselines_have_an_end(faces: pd.DataFrame, monkeypatch: pytest.MonkeyPa
         train_baseline(linear, images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("labels", "contender"),
     [((np.int64(3), np.int64(5)), "8_max_1"), ((True, False), "pixels")],

@@ -28,6 +28,7 @@ def own() -> dict:
     return {name: made[name] for name in ("small_3_4_1", "hog_sgd", "pixels")}
 
 
+@pytest.mark.slow
 def test_no_more_rows_than_those_of_a_chunk_are_made(
     faces: pd.DataFrame, own: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,6 +151,7 @@ def test_estimators_given_are_not_changed(faces: pd.DataFrame) -> None:
     assert study.pipeline[0].cache is None
 
 
+@pytest.mark.slow
 def test_contenders_without_a_net_need_no_tensorflow(faces_dir: Path, tmp_path: Path) -> None:
     program = f"""
 import sys
@@ -272,6 +273,7 @@ def test_a_fit_that_takes_too_long_fails(faces: pd.DataFrame) -> None:
 # Choosing
 
 
+@pytest.mark.slow
 def test_excluded_contenders_are_not_chosen_but_reported(
     faces: pd.DataFrame, tmp_path: Path
 ) -> None:

@@ -15,7 +15,10 @@ from skcomic.study.page import write_study
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium (Debian's package)")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium (Debian's package)"),
+]
 
 # Is run after the page's own script.
 PROBE = """

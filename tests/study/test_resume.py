@@ -199,6 +199,7 @@ def test_what_stands_in_the_way_of_resuming(stopped: Path, faces_dir: Path, capf
     assert (stopped / "study.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_changed_image_is_noticed(stopped: Path) -> None:
     images = stopped.parent / "faces"
     for path in (images / "faces").iterdir():
