@@ -69,9 +69,12 @@ def main() -> None:
             rounds.append(measure(args.root, large, n_workers, args.size, args.epochs))
             print(f"{n_workers} workers:", rounds[-1], flush=True)
     for stage, most in (("read", 0.6), ("search", 0.65)):
-        one, two = (statistics.median(each[stage] for each in found[n]) for n in (1, 2))
-        share = f"{two / one:.2f} of the time of one; asked is at most {most}"
-        print(f"{stage}: {one:.1f} s with one worker, {two:.1f} s with two: {share}")
+        shares = [two[stage] / one[stage] for one, two in zip(found[1], found[2], strict=True)]
+        rounds = ", ".join(f"{share:.2f}" for share in shares)
+        print(
+            f"{stage}: two workers take {statistics.median(shares):.2f} of the time of one "
+            f"({rounds}); asked is at most {most}"
+        )
 
 
 if __name__ == "__main__":
