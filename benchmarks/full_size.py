@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 
 from skcomic import load_catalogue, run_study
 from skcomic.datasets._portrait import SUFFIX, write_pair
-from skcomic.study.folder import prepare_folder
+from skcomic.study.folder import finish_study, prepare_folder
 from skcomic.study.page import write_study
 
 ROOT_SEED = 0
@@ -115,6 +115,7 @@ def main() -> None:
             checkpoint_dir=args.folder / "fits", random_state=0, on_progress=usage.end_stage,
         )  # fmt: skip
     write_study(study, prepare_folder(args.out, {}, force=True))
+    finish_study(args.out)  # takes the place of a former one
     stages = pd.DataFrame(usage.rows).set_index("stage").round(1)
     stages.to_csv(args.out / "stages.csv")
     print(stages.to_string(), f"{os.cpu_count()} cores", sep="\n")

@@ -55,6 +55,12 @@ class Model:
         seconds = [self.measured("duplicates", 32, n) for n in OF_DUPLICATES]
         return fit_powers(OF_DUPLICATES, seconds, 2)
 
+    def predict(self, stage: str, side: int, n_images: int) -> float:
+        """Return the CPU seconds of a stage by the model."""
+        if stage == "duplicates":
+            return float(self.fit_duplicates() @ [1, n_images, float(n_images) ** 2])
+        return float(self.fit(stage, side) @ [1, n_images])
+
     def per_image(self, stage: str, side: int) -> float:
         """Return CPU seconds of each further image."""
         if stage == "decode":
@@ -123,10 +129,7 @@ def print_check(model: Model) -> None:
     for stage, side, n_images in model._points:
         if n_images != HELD_OUT:
             continue
-        if stage == "duplicates":
-            predicted = model.fit_duplicates() @ [1, HELD_OUT, HELD_OUT**2]
-        else:
-            predicted = model.fit(stage, side) @ [1, HELD_OUT]
+        predicted = model.predict(stage, side, HELD_OUT)
         found = model.measured(stage, side, HELD_OUT)
         wall = model.measured(stage, side, HELD_OUT, "wall")
         peaks = (model.measured(stage, side, n, "peak_mb") for n in (FITTED[-1], HELD_OUT))
@@ -139,20 +142,19 @@ def print_check(model: Model) -> None:
     print_table(header, rows)
     epochs, n_images = "train small_3_2_2, 5 epochs", 10_000
     if model.has(epochs, 32, n_images):
-        predicted = model.fit("train small_3_2_2", 32) @ [1, 5 * n_images]
+        predicted = model.predict("train small_3_2_2", 32, 5 * n_images)
         found = model.measured(epochs, 32, n_images)
         print(f"5 epochs of {n_images:,}: {predicted:.3g} s predicted, {found:.3g} measured\n")
 
 
 def print_duplicates(model: Model) -> None:
     """Print the same for the comparison of hashes, of which the number of pairs grows by n**2."""
-    coefficients = model.fit_duplicates()
     rows = []
     for n_images in (*OF_DUPLICATES, HELD_OUT, *N_IMAGES):
-        predicted = coefficients @ [1, n_images, float(n_images) ** 2]
+        predicted = model.predict("duplicates", 32, n_images)
         found = f"{model.measured('duplicates', 32, n_images):.3g}" if n_images <= HELD_OUT else ""
         rows.append([f"{n_images:,}", f"{predicted:.3g}", found])
-    a, b, c = coefficients
+    a, b, c = model.fit_duplicates()
     print(f"duplicates: {a:.2g} s + {b * 1e6:.3g} us n + {c * 1e12:.3g} ps n**2, CPU seconds")
     print_table(["hashes", "model", "measured"], rows)
 
@@ -216,7 +218,7 @@ def print_plan(model: Model, n_images: int, bandwidth: float) -> None:
             hours = max(of_storage, seconds / n_cores) / HOUR
             rows[-1].append(f"{hours:.3g}{' (storage)' * is_bound}")
     one = "one core"
-    duplicates = model.fit_duplicates() @ [1, n_images, float(n_images) ** 2]
+    duplicates = model.predict("duplicates", 32, n_images)
     rows.append(["duplicates", f"{duplicates / HOUR:.3g}", "", *[one] * len(N_CORES)])
     for stage in NETS:
         for side in (32, 64):

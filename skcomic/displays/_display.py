@@ -9,18 +9,32 @@ from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def make_figure(figsize: tuple[float, float]) -> "Figure":
+    """Make a figure without pyplot: no screen is needed and no global is touched.
+
+    Parameters
+    ----------
+    figsize : tuple of float
+        Its width and height in inches.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        Without axes.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=figsize, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 class Display(ABC):
-    """A figure of what was measured, in the shape of scikit-learn's displays.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        Drawn on by `plot`.
-    figure_ : matplotlib Figure
-        That `ax_` is part of.
-    """
+    """A figure of what was measured, in the shape of scikit-learn's displays."""
 
     ax_: Any
     figure_: Any
@@ -59,11 +73,9 @@ class Display(ABC):
         """Draw a copy; of one that has been drawn, matplotlib shows the figure itself."""
         if hasattr(self, "figure_"):
             return None
-        import matplotlib.pyplot as plt
-
-        figure = copy.copy(self).plot().figure_
+        figure = make_figure(self.figsize)
+        copy.copy(self).plot(figure.subplots())
         content = io.BytesIO()
         figure.savefig(content, format="png")
-        plt.close(figure)
         encoded = base64.b64encode(content.getvalue()).decode()
         return f'<img src="data:image/png;base64,{encoded}" alt="{escape(type(self).__name__)}">'

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from skcomic._csv import encode_table
 from skcomic._files import write_file
+from skcomic.displays._display import make_figure
 from skcomic.evidence.evaluation import PROBABILITY, SCORE_LABELS
 from skcomic.images.decoding import ImageReadError, read_raster
 from skcomic.images.thumbnails import encode_raster, encode_thumbnail
@@ -139,7 +140,7 @@ def _noting_failure(failures: list[str], name: str) -> Iterator[None]:
 
 
 def _draw(display: Any) -> "Figure":
-    figure = _make_figure(display.figsize)
+    figure = make_figure(display.figsize)
     display.plot(figure.add_subplot())
     return figure
 
@@ -148,7 +149,7 @@ def _draw_history(study: Study) -> "Figure":
     from skcomic.displays.history import HISTORY_SIZE, draw_history
 
     assert study.history is not None
-    figure = _make_figure(HISTORY_SIZE)
+    figure = make_figure(HISTORY_SIZE)
     draw_history(figure.add_subplot(), study.history)
     return figure
 
@@ -159,21 +160,11 @@ def _draw_answers(study: Study) -> "Figure":
     predictions = study.predictions
     assert predictions is not None
     columns = [name for name in predictions if str(name).startswith(PROBABILITY)]
-    figure = _make_figure(answers_size(len(columns)))
+    figure = make_figure(answers_size(len(columns)))
     draw_answers(
         figure, predictions.label, predictions[columns],
         classes=[row["label"] for row in study.classes], positive=study.settings.positive,
     )  # fmt: skip
-    return figure
-
-
-def _make_figure(figsize: tuple[float, float]) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # A figure of its own, without pyplot: no screen is needed and no global is touched.
-    figure = Figure(figsize=figsize, layout="constrained")
-    FigureCanvasAgg(figure)
     return figure
 
 

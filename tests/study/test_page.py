@@ -154,7 +154,7 @@ def test_a_figure_is_drawn_again_only_if_its_numbers_are_others(
     write_study(changed, tmp_path, drawn=drawn)
     assert (tmp_path / "figures" / "search.png").stat().st_ino != files["search"]
     # A figure of other numbers is not shown where the new one could not be drawn.
-    monkeypatch.setattr(skcomic.study.page, "_make_figure", None)
+    monkeypatch.setattr(skcomic.study.page, "make_figure", None)
     failures = write_study(stages["search"], tmp_path, drawn=drawn)
     assert failures[0].startswith("figures/search.png could not be made")
     assert "data:image/svg+xml" not in (tmp_path / "report.html").read_text()
@@ -305,7 +305,7 @@ def test_a_page_that_fails_costs_neither_numbers_nor_model(
         raise RuntimeError("no font")
 
     prepare_folder(tmp_path, SETTINGS)
-    for name in ("_make_figure", "_render", "render_card"):
+    for name in ("make_figure", "_render", "render_card"):
         monkeypatch.setattr(skcomic.study.page, name, fail)
     failures = write_study(stages["baselines"], tmp_path)
     assert [failure.split()[0] for failure in failures] == [
